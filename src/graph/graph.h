@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * graph.h - the composition engine: environments, slots, bindings.
+ *
+ * Decides and never acts: pure C, no system call, no clock, no file. What the kernel
+ * can do comes in as struct host_facts; a manifest comes in through src/manifest, a
+ * command line through graph_env_bind(); answers go out as structs, text or JSON.
+ *
+ * Ownership: a struct graph owns everything below it; graph_free() releases all. Text
+ * passed in is copied. Pointers handed out live as long as the graph.
+ *
+ * Order of calls: graph_new, then environments and bindings, then graph_check (adds
+ * diagnostics, resolves env: sources, computes the start order), then questions.
+ *
+ * Errors: PE_USAGE for words that are wrong, with the sentence in struct err. What is
+ * wrong with a whole composition is collected in struct diags, all of it.
+ */
+#ifndef POLDER_GRAPH_GRAPH_H
+#define POLDER_GRAPH_GRAPH_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+
+/* ---- the words ---- */
+
+enum iface {
+	IF_CONSOLE,
+	IF_DIR,
+	IF_VOLUME,
+	IF_NET,
+	IF_CLOCK,
+	IF_ENTROPY,
+	IF_IDENTITY,
+	IF_SOCKET,
+	IF_SPAWN,
+	IF_COUNT
+};
+
+enum source {
+	SRC_OWN,
+	SRC_PARENT,
+	SRC_HOST,  /* ref: an absolute path; for net and clock "host" itself */
+	SRC_STORE, /* ref: REF */
+	SRC_ENV,   /* ref: NAME/SERVER */
+	SRC_NULL,
+	SRC_FAKE,
+	SRC_COUNT
+};
+
+enum cut {
+	CUT_COMPLETE,
+	CUT_NEW_USES,
+	CUT_RESTART,
+	CUT_IMPOSSIBLE,
+	CUT_COUNT
+};
+
+enum program_kind { PROGRAM_LINUX, PROGRAM_SPT, PROGRAM_HVT, PROGRAM_COUNT };
+
+const char *iface_name(enum iface i);
+const char *source_name(enum source s);
+const char *cut_name(enum cut c);
+bool iface_from_name(const char *name, enum iface *ret);
+
+/* Where a thing was written. file is NULL for a command line; line and column from 1. */
+struct pos {
+	const char *file;
+	unsigned line, column;
+};
+
+struct kv {
+	char *key;
+	char *value; /* NULL: no "=" was written */
+	struct pos pos;
+};
+
+/* A file of a fake dir, or a scripted answer: written in the manifest only. */
+struct fake_file {
+	char *path; /* relative, no ".." */
+	char *content;
+	size_t content_len;
+};
+
+struct binding {
+	enum iface iface;
+	char *slot; /* "/data", "console", "net", "dev:NAME", … */
+	enum source source;
+	char *ref; /* see enum source; NULL where it has none */
+	struct kv *options;
+	size_t n_options;
+	struct kv *through; /* caretakers; [0] is nearest the program */
+	size_t n_through;
+	struct fake_file *fakes;
+	size_t n_fakes;
+	bool optional;	  /* manifest only: a slot that may be left unbound or fail */
+	bool unbound;	  /* a declared slot without a source: null if optional, else an error */
+	bool implied;	  /* a default of the program kind, nobody wrote it */
+	bool sugar;	  /* written as -r or -w */
+	struct pos pos;
+	/* filled by graph_check for SRC_ENV: */
+	struct genv *server_env;
+	struct expose *server;
+};
+
+/* A server that an environment exposes: a directory or Unix socket of its own. */
+struct expose {
+	char *name;
+	enum iface iface; /* IF_DIR or IF_SOCKET */
+	char *path;	  /* absolute, inside the environment */
+	struct pos pos;
+};
+
+enum ready_kind { READY_STARTED, READY_PATH, READY_NOTIFY };
+
+struct ready {
+	enum ready_kind kind;
+	char *path;	    /* READY_PATH: absolute, inside: a socket or file appears */
+	uint64_t timeout_ms; /* 0: the default, 30 s */
+};
+
+/* 0 means: none asked. */
+struct limits {
+	uint64_t mem_bytes;
+	uint64_t cpu_percent; /* of one CPU: 150 is one and a half */
+	uint64_t pids;
+	uint64_t time_ms;
+	struct pos pos;
+};
+
+struct genv {
+	char *name; /* "" for an unnamed one of a command line */
+	enum program_kind program;
+	char **argv; /* NULL-terminated */
+	size_t n_argv;
+	struct kv *vars; /* value NULL: the caller's value is passed on */
+	size_t n_vars;
+	char *root;	 /* NULL: the host's programs; else a host directory */
+	char *chdir;	 /* NULL: the default */
+	struct binding *bindings;
+	size_t n_bindings;
+	struct expose *exposes;
+	size_t n_exposes;
+	struct limits limits;
+	struct ready ready;
+	struct genv **after; /* explicit start order besides what bindings ask for */
+	size_t n_after;
+	struct pos pos;
+	unsigned order; /* filled by graph_check: stage number, equal = may start in parallel */
+	void *scratch;
+};
+
+struct graph {
+	struct genv **envs;
+	size_t n_envs;
+	char *name; /* the composition's; "" if it has none */
+	struct limits quota; /* of the whole composition */
+	struct index *index; /* names → environments */
+	struct text *texts;  /* file names kept alive for struct pos */
+};
+
+/* What this kernel and host can do; filled by src/sandbox, made up by tests. */
+struct host_facts {
+	bool userns;	  /* user namespaces can be made by this user */
+	bool root;	  /* started by kernel uid 0 */
+	bool subuid;	  /* a sub-uid range is there for this user */
+	bool overlay;	  /* overlayfs in a user namespace */
+	bool idmap;	  /* idmapped mounts */
+	bool timens;	  /* time namespaces */
+	bool fuse;	  /* /dev/fuse can be opened */
+	int landlock_abi; /* 0: none */
+	bool limit_mem, limit_cpu, limit_pids; /* a cgroup (or better) can enforce them */
+	const char *no_limit_reason;
+};
+
+#define HOST_FACTS_ALL                                                               \
+	((struct host_facts){ .userns = true, .root = false, .subuid = true,         \
+			      .overlay = true, .idmap = true, .timens = true,        \
+			      .fuse = true, .landlock_abi = 7, .limit_mem = true,    \
+			      .limit_cpu = true, .limit_pids = true })
+
+/* ---- diagnostics ---- */
+
+struct diag {
+	struct pos pos;
+	bool warning;
+	char *text; /* what, why */
+	char *hint; /* what to do; NULL if nothing is known */
+};
+
+struct diags {
+	struct diag *v;
+	size_t n;
+	size_t n_errors;
+};
+
+void diags_add(struct diags *d, struct pos pos, bool warning, const char *hint,
+	       const char *fmt, ...) PRINTF_LIKE(5, 6);
+void diags_fini(struct diags *d);
+
+/* ---- building ---- */
+
+struct graph *graph_new(void);
+void graph_free(struct graph *g);
+/* Keeps a copy of a file's name for struct pos; the same name gives the same pointer. */
+const char *graph_file(struct graph *g, const char *name);
+/* PE_USAGE: not a name [a-z][a-z0-9-]*(.[a-z]…)*, at most 63 bytes; PE_EXISTS: taken.
+ * An empty name is an unnamed environment. */
+int graph_env_new(struct graph *g, const char *name, struct pos pos, struct genv **ret,
+		  struct err *err);
+struct genv *graph_env(const struct graph *g, const char *name);
+int genv_add_arg(struct genv *e, const char *arg);
+int genv_add_var(struct genv *e, const char *key, const char *value, struct pos pos);
+int genv_add_expose(struct genv *e, enum iface iface, const char *name, const char *path,
+		    struct pos pos, struct expose **ret);
+
+/*
+ * One binding in the one grammar:
+ *	[INTERFACE:]SLOT=SOURCE[,OPTION=…][,CARETAKER[=ARG]…]
+ * SOURCE: own parent null fake host, host:…, store:REF, env:NAME/SERVER, or a path that
+ * begins with / ./ ../ ~/ (home and cwd make it absolute; either may be NULL, then such
+ * a path is an error). "\," "\=" and "\\" escape. PE_USAGE with a sentence that shows
+ * where. A slot that is already bound by somebody (not implied) is PE_EXISTS.
+ */
+struct path_base {
+	const char *cwd, *home;
+};
+int graph_env_bind(struct genv *e, const char *text, const struct path_base *base,
+		   struct pos pos, struct binding **ret, struct err *err);
+/* The same binding, as one would write it, escapes included. */
+void binding_write(const struct binding *b, struct str *out);
+/* Adds an empty binding for slot; used by the manifest's long form. */
+int genv_add_binding(struct genv *e, enum iface iface, const char *slot, struct pos pos,
+		     struct binding **ret, struct err *err);
+struct binding *genv_binding(const struct genv *e, const char *slot);
+int binding_add_option(struct binding *b, const char *key, const char *value, struct pos pos);
+int binding_add_through(struct binding *b, const char *key, const char *value, struct pos pos);
+const struct kv *binding_option(const struct binding *b, const char *key);
+const struct kv *binding_caretaker(const struct binding *b, const char *key);
+/* True if caretaker ro is on it, or the source can only be read. */
+bool binding_readonly(const struct binding *b);
+
+/* Adds what a program of this kind always has and nobody bound: console=parent,
+ * net=null, clock=parent, entropy=parent, identity=parent (all .implied). */
+int genv_add_defaults(struct genv *e);
+
+/* ---- deciding ---- */
+
+/* Checks everything, resolves env: sources, computes .order. Zero if no error was added
+ * (warnings may have been); PE_REFUSED otherwise. accept_weaker turns "weaker than
+ * asked" into warnings. */
+int graph_check(struct graph *g, const struct host_facts *facts, bool accept_weaker,
+		struct diags *diags);
+
+/* How a binding is enforced: one short phrase each, and the cut strength. */
+struct enforcement {
+	const char *how; /* "read-only bind mount", "pty kept by the tender", … */
+	enum cut cut;
+	bool weaker;
+};
+struct enforcement binding_enforcement(const struct binding *b,
+				       const struct host_facts *facts);
+
+/* "ENV may SLOT because FILE:LINE:COL binding", or "it cannot, because …". For a dir, slot may
+ * be any path: the binding that covers it is named. True if it can. */
+bool graph_why(const struct graph *g, const char *env, const char *slot, struct str *out);
+
+/* Which authority new gives or takes against old; JSON or lines. Returns how many
+ * differences; each is "+", "-" or "~". */
+size_t graph_authdiff(const struct graph *old, const struct graph *new_, bool as_json,
+		      struct str *out);
+
+void graph_to_dot(const struct graph *g, struct str *out);
+void graph_to_json(const struct graph *g, const struct host_facts *facts,
+		   struct json *out);
+
+#endif
