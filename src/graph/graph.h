@@ -40,7 +40,7 @@ enum iface {
 enum source {
 	SRC_OWN,
 	SRC_PARENT,
-	SRC_HOST,  /* ref: an absolute path; for net and clock "host" itself */
+	SRC_HOST,  /* ref: an absolute path; for net "host" itself */
 	SRC_STORE, /* ref: REF */
 	SRC_ENV,   /* ref: NAME/SERVER */
 	SRC_NULL,
@@ -86,7 +86,8 @@ struct binding {
 	enum iface iface;
 	char *slot; /* "/data", "console", "net", "dev:NAME", … */
 	enum source source;
-	char *ref; /* see enum source; NULL where it has none */
+	char *ref; /* see enum source; NULL where it has none. For parent of a dir or
+		    * socket: the creator's path, which is the slot's */
 	struct kv *options;
 	size_t n_options;
 	struct kv *through; /* caretakers; [0] is nearest the program */
@@ -97,6 +98,8 @@ struct binding {
 	bool unbound;	  /* a declared slot without a source: null if optional, else an error */
 	bool implied;	  /* a default of the program kind, nobody wrote it */
 	bool sugar;	  /* written as -r or -w */
+	bool is_file;	  /* set by whoever has looked: the host's path is not a directory */
+	enum program_kind program; /* of the environment that holds it */
 	struct pos pos;
 	/* filled by graph_check for SRC_ENV: */
 	struct genv *server_env;
@@ -128,6 +131,13 @@ struct limits {
 	struct pos pos;
 };
 
+/* A name as it was written; graph_check finds the environment. */
+struct after {
+	char *name;
+	struct genv *env; /* NULL until then */
+	struct pos pos;
+};
+
 struct genv {
 	char *name; /* "" for an unnamed one of a command line */
 	enum program_kind program;
@@ -143,11 +153,13 @@ struct genv {
 	size_t n_exposes;
 	struct limits limits;
 	struct ready ready;
-	struct genv **after; /* explicit start order besides what bindings ask for */
+	struct after *after; /* explicit start order besides what bindings ask for */
 	size_t n_after;
+	struct graph *graph; /* the one that owns it */
 	struct pos pos;
 	unsigned order; /* filled by graph_check: stage number, equal = may start in parallel */
-	void *scratch;
+	void *scratch; /* of the caller; never looked at here */
+	uint32_t mark;	/* of one walk inside src/graph; no meaning between calls */
 };
 
 struct graph {
@@ -156,7 +168,7 @@ struct graph {
 	char *name; /* the composition's; "" if it has none */
 	struct limits quota; /* of the whole composition */
 	struct index *index; /* names → environments */
-	struct text *texts;  /* file names kept alive for struct pos */
+	struct text *texts;  /* files kept alive for struct pos, and for their lines */
 };
 
 /* What this kernel and host can do; filled by src/sandbox, made up by tests. */
@@ -194,9 +206,17 @@ struct diags {
 	size_t n_errors;
 };
 
+/* The same text at the same place is kept once (a template that many use). hint: NULL
+ * or a text that is copied. */
 void diags_add(struct diags *d, struct pos pos, bool warning, const char *hint,
 	       const char *fmt, ...) PRINTF_LIKE(5, 6);
 void diags_fini(struct diags *d);
+/* For people: "file:line:column: error: text", the source line with a caret where the
+ * graph holds the file's text, "hint: …". Control characters are escaped. */
+void diags_write(const struct diags *d, const struct graph *g, struct str *out);
+void diags_to_json(const struct diags *d, struct json *out);
+/* "file:line:column", "line:column" or "the command line". */
+void pos_write(struct pos pos, struct str *out);
 
 /* ---- building ---- */
 
@@ -204,6 +224,10 @@ struct graph *graph_new(void);
 void graph_free(struct graph *g);
 /* Keeps a copy of a file's name for struct pos; the same name gives the same pointer. */
 const char *graph_file(struct graph *g, const char *name);
+/* The same, and keeps a copy of the file's text so that diagnostics can show lines.
+ * NULL when memory ran out. */
+const char *graph_file_text(struct graph *g, const char *name, const char *text,
+			    size_t len);
 /* PE_USAGE: not a name [a-z][a-z0-9-]*(.[a-z]…)*, at most 63 bytes; PE_EXISTS: taken.
  * An empty name is an unnamed environment. */
 int graph_env_new(struct graph *g, const char *name, struct pos pos, struct genv **ret,
@@ -211,8 +235,17 @@ int graph_env_new(struct graph *g, const char *name, struct pos pos, struct genv
 struct genv *graph_env(const struct graph *g, const char *name);
 int genv_add_arg(struct genv *e, const char *arg);
 int genv_add_var(struct genv *e, const char *key, const char *value, struct pos pos);
+/* A later value for the same key replaces the earlier one. */
+int genv_add_after(struct genv *e, const char *name, struct pos pos);
+/* Sets mem, cpu, pids or time from text ("256M", "150" or "150%", "64", "10s").
+ * PE_USAGE: no such limit, not a number of that kind, or zero. */
+int limits_set(struct limits *l, const char *key, const char *value, struct err *err);
+/* PE_USAGE: the name or path is wrong; PE_EXISTS: the name is taken. */
 int genv_add_expose(struct genv *e, enum iface iface, const char *name, const char *path,
-		    struct pos pos, struct expose **ret);
+		    struct pos pos, struct expose **ret, struct err *err);
+struct expose *genv_expose(const struct genv *e, const char *name);
+/* The host directory that is the root: "root" or the slot "/"; NULL: the default. */
+const char *genv_root(const struct genv *e);
 
 /*
  * One binding in the one grammar:
@@ -225,16 +258,32 @@ int genv_add_expose(struct genv *e, enum iface iface, const char *name, const ch
 struct path_base {
 	const char *cwd, *home;
 };
+/* Makes a path that begins with / ./ ../ ~/ absolute; "." and "//" go, ".." stays, for
+ * the kernel to resolve. PE_USAGE: it does not begin so, or the base is missing. */
+int path_resolve(const char *text, const struct path_base *base, char **ret,
+		 struct err *err);
 int graph_env_bind(struct genv *e, const char *text, const struct path_base *base,
 		   struct pos pos, struct binding **ret, struct err *err);
+/* The part after "=" alone, for a binding that genv_add_binding made. */
+int binding_parse_source(struct binding *b, const char *text,
+			 const struct path_base *base, struct pos pos, struct err *err);
 /* The same binding, as one would write it, escapes included. */
 void binding_write(const struct binding *b, struct str *out);
 /* Adds an empty binding for slot; used by the manifest's long form. */
 int genv_add_binding(struct genv *e, enum iface iface, const char *slot, struct pos pos,
 		     struct binding **ret, struct err *err);
+/* Takes a slot out again: a manifest's environment overrides its template's. */
+void genv_drop_binding(struct genv *e, struct binding *b);
 struct binding *genv_binding(const struct genv *e, const char *slot);
+/* The slot's interface as it follows from its own text: "socket:/run/db", "/data",
+ * "net". *ret_slot points into text. PE_USAGE with the sentence. */
+int slot_parse(const char *text, enum iface *ret, const char **ret_slot,
+	       struct err *err);
 int binding_add_option(struct binding *b, const char *key, const char *value, struct pos pos);
 int binding_add_through(struct binding *b, const char *key, const char *value, struct pos pos);
+/* path: relative, no ".."; PE_USAGE otherwise, PE_EXISTS: given twice. */
+int binding_add_fake(struct binding *b, const char *path, const char *content,
+		     size_t len, struct err *err);
 const struct kv *binding_option(const struct binding *b, const char *key);
 const struct kv *binding_caretaker(const struct binding *b, const char *key);
 /* True if caretaker ro is on it, or the source can only be read. */
@@ -271,7 +320,12 @@ size_t graph_authdiff(const struct graph *old, const struct graph *new_, bool as
 		      struct str *out);
 
 void graph_to_dot(const struct graph *g, struct str *out);
+/* facts NULL: without how it is enforced. */
 void graph_to_json(const struct graph *g, const struct host_facts *facts,
 		   struct json *out);
+void genv_to_json(const struct genv *e, const struct host_facts *facts,
+		  struct json *out);
+void binding_to_json(const struct binding *b, const struct host_facts *facts,
+		     struct json *out);
 
 #endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a binding is enforced on this kernel for this user. The table says what holds
+ * everywhere; what follows from the facts is here: how "read-only" is kept for a
+ * directory, what a fresh identity with root needs.
+ *
+ * Read-only means that files cannot change *and* that a socket or FIFO in the tree
+ * cannot be used. A read-only bind mount lets both through, so it is enough for a
+ * single file alone; a directory needs an overlay (an ordinary user) or an idmapped
+ * mount (started by root), else it is weaker than asked.
+ */
+#include "graph/kinds.h"
+
+static bool is_mounted_tree(const struct binding *b)
+{
+	return b->iface == IF_DIR && (b->source == SRC_PARENT || b->source == SRC_HOST ||
+				      b->source == SRC_ENV);
+}
+
+static void enforce_tree(const struct binding *b, const struct host_facts *facts,
+			 struct enforcement *e)
+{
+	bool ro = binding_readonly(b), is_root = streq(b->slot, "/");
+
+	if (b->is_file) {
+		e->how = ro ? "read-only bind mount of a file" : "bind mount of a file";
+	} else if (facts->root && facts->idmap) {
+		e->how = is_root ? "the given tree as root, idmapped" :
+			 ro	 ? "read-only idmapped mount" :
+				   "idmapped mount";
+	} else if (ro && facts->overlay) {
+		e->how = is_root ? "the given tree as root, read-only overlay" :
+				   "read-only overlay (a file: read-only bind mount)";
+	} else if (ro) {
+		e->how = "read-only bind mount: sockets and FIFOs in it can be reached";
+		e->weaker = true;
+	}
+}
+
+struct enforcement binding_enforcement(const struct binding *b,
+				       const struct host_facts *facts)
+{
+	enum source source = b->unbound ? SRC_NULL : b->source;
+	bool is_root = b->iface == IF_DIR && streq(b->slot, "/");
+	const struct source_kind *k = kind_source(b->program, b->iface, is_root, source);
+	struct enforcement e = { k->how, k->cut, false };
+
+	if (k->refused) {
+		e.how = k->refused;
+		return e;
+	}
+	if (is_mounted_tree(b))
+		enforce_tree(b, facts, &e);
+	if (b->iface == IF_IDENTITY && binding_option(b, "root"))
+		e.how = "uid 0 of a sub-range, in its own user namespace only";
+	return e;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * graph-internal.h - what the files of src/graph share with each other and with nobody.
+ */
+#ifndef POLDER_GRAPH_INTERNAL_H
+#define POLDER_GRAPH_INTERNAL_H
+
+#include "graph/graph.h"
+
+/* What one environment, and one composition, may hold. */
+enum {
+	MAX_ENVS = 100000,
+	MAX_BINDINGS = 1024,
+	MAX_WORDS = 64, /* options, and caretakers, of one binding */
+	MAX_ITEMS = 4096, /* arguments, variables, exposed servers, names to wait for */
+	MAX_NAME = 63,
+	MAX_SLOT = 4095,
+};
+
+/* Makes room for one more of the v[n] that grows by doubling; NULL when there is no
+ * memory (v is still there then). */
+void *list_room(void *v, size_t n, size_t size);
+
+/* [a-z][a-z0-9-]*, with dots between several of them if dotted. */
+bool name_valid(const char *name, bool dotted);
+/* Relative, no "..", not empty, no "//". */
+bool relative_path_valid(const char *path);
+/* An absolute path without "." "//" and a slash at the end; NULL: not absolute, has
+ * "..", too long, or no memory. */
+char *slot_path(const char *path);
+/* What the path has after prefix, which covers it: "" or "/rest"; NULL: it does not. */
+const char *path_below(const char *path, const char *prefix);
+
+void kv_fini(struct kv *kv);
+int kv_add(struct kv **v, size_t *n, size_t max, const char *key, const char *value,
+	   struct pos pos);
+const struct kv *kv_find(const struct kv *v, size_t n, const char *key);
+
+void binding_fini(struct binding *b);
+/* The part after "=", as one would write it. */
+void binding_write_source(const struct binding *b, struct str *out);
+/* True if the server behind it can do anything at all. */
+bool binding_powerful(const struct binding *b);
+
+/* names → environments */
+int index_add(struct graph *g, struct genv *e);
+void index_free(struct index *index);
+
+/* What pos says of a line; false: its text is not there. Not NUL-terminated. */
+bool graph_line(const struct graph *g, struct pos pos, const char **ret, size_t *ret_len);
+void texts_free(struct text *texts);
+
+/* Computes .order; adds a diagnostic for each cycle. */
+int graph_order(struct graph *g, struct diags *diags);
+
+#endif

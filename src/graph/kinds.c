@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * THE table: what each interface can be bound to, for each kind of program. A source
+ * that is not here cannot be written anywhere in Polder, and one that is refused is
+ * refused with the sentence that stands here. docs/servers.md explains, this decides.
+ */
+#include "graph/kinds.h"
+#include "graph/graph-internal.h"
+
+#include <assert.h>
+
+#define IF(name) (1u << IF_##name)
+#define SRC(name) (1u << SRC_##name)
+#define EVERY_IFACE ((1u << IF_COUNT) - 1)
+#define EVERY_SOURCE ((1u << SRC_COUNT) - 1)
+
+#define GIVEN(strength, text) { .cut = CUT_##strength, .how = text }
+#define REFUSED(text) { .refused = text }
+
+#define NO_STORE REFUSED("store: comes with the store, which this version does not have")
+#define NO_VOLUME                                                                    \
+	REFUSED("a block device cannot be handed to a Linux program without privilege; " \
+		"bind a dir")
+#define NO_ENTROPY                                                                   \
+	REFUSED("the processor's RDRAND and the kernel's getrandom cannot be taken away " \
+		"from a Linux program; entropy=parent is what it has")
+#define NO_SPAWN                                                                     \
+	REFUSED("spawn comes with changing environments while they run, which this "   \
+		"version does not do; spawn=null is there")
+#define ROOT_ONLY "the root is a directory of the host (/=DIR), or is left out for the " \
+		  "host's programs, read-only"
+
+static const struct source_kind linux_sources[IF_COUNT][SRC_COUNT] = {
+	[IF_CONSOLE] = {
+		[SRC_OWN] = GIVEN(COMPLETE, "a pty or ring that the tender keeps, logged"),
+		[SRC_PARENT] = GIVEN(NEW_USES, "the creator's streams; a terminal is "
+					       "relayed through a pty"),
+		[SRC_HOST] = REFUSED("a console is no file of the host; write parent for "
+				     "the creator's streams, or own"),
+		[SRC_STORE] = REFUSED("a console cannot come out of a store"),
+		[SRC_ENV] = REFUSED("an environment exposes directories and sockets, not "
+				    "consoles"),
+		[SRC_NULL] = GIVEN(COMPLETE, "reads end, writes vanish"),
+		[SRC_FAKE] = GIVEN(COMPLETE, "scripted input, output logged by the tender"),
+	},
+	[IF_DIR] = {
+		[SRC_OWN] = GIVEN(NEW_USES, "a fresh directory of its own"),
+		[SRC_PARENT] = GIVEN(NEW_USES, "bind mount"),
+		[SRC_HOST] = GIVEN(NEW_USES, "bind mount"),
+		[SRC_STORE] = NO_STORE,
+		[SRC_ENV] = GIVEN(NEW_USES, "bind mount of what the other exposes"),
+		[SRC_NULL] = GIVEN(COMPLETE, "an empty read-only directory"),
+		[SRC_FAKE] = GIVEN(NEW_USES, "the manifest's files, read-only"),
+	},
+	[IF_VOLUME] = {
+		[SRC_OWN] = NO_VOLUME,	[SRC_PARENT] = NO_VOLUME, [SRC_HOST] = NO_VOLUME,
+		[SRC_STORE] = NO_VOLUME, [SRC_ENV] = NO_VOLUME,	  [SRC_NULL] = NO_VOLUME,
+		[SRC_FAKE] = NO_VOLUME,
+	},
+	[IF_NET] = {
+		[SRC_OWN] = REFUSED("a network port of its own comes with the router, which "
+				    "this version does not have; null and host are there"),
+		[SRC_PARENT] = REFUSED("the creator's network through forwarding comes with "
+				       "the router, which this version does not have; null "
+				       "and host are there"),
+		[SRC_HOST] = { .cut = CUT_RESTART,
+			       .how = "the host's own network stack, shared",
+			       .weak = "net=host shares the host's own network stack: every "
+				       "address, port and listener of the host can be "
+				       "reached, and nothing filters it" },
+		[SRC_STORE] = REFUSED("a network cannot come out of a store"),
+		[SRC_ENV] = REFUSED("a link between environments comes with the router, "
+				    "which this version does not have; expose a socket"),
+		[SRC_NULL] = GIVEN(COMPLETE, "a network namespace with loopback only"),
+		[SRC_FAKE] = REFUSED("a network sinkhole comes with the router, which this "
+				     "version does not have"),
+	},
+	[IF_CLOCK] = {
+		[SRC_OWN] = { .cut = CUT_RESTART, .need = NEED_TIMENS,
+			      .how = "a time namespace: monotonic and boottime shifted, the "
+				     "wall clock stays the host's" },
+		[SRC_PARENT] = GIVEN(RESTART, "the host's clocks"),
+		[SRC_HOST] = REFUSED("the host's clock is clock=parent"),
+		[SRC_STORE] = REFUSED("a clock cannot come out of a store"),
+		[SRC_ENV] = REFUSED("an environment exposes directories and sockets, not "
+				    "clocks"),
+		[SRC_NULL] = { .cut = CUT_RESTART, .need = NEED_TIMENS,
+			       .how = "a time namespace: monotonic and boottime begin at "
+				      "zero, the wall clock stays the host's" },
+		[SRC_FAKE] = REFUSED("a time namespace cannot change the wall clock, so a "
+				     "Linux program cannot be given a start of its own; "
+				     "own,offset= shifts the monotonic clocks"),
+	},
+	[IF_ENTROPY] = {
+		[SRC_OWN] = NO_ENTROPY,
+		[SRC_PARENT] = GIVEN(IMPOSSIBLE, "the kernel's getrandom, the processor's "
+						 "RDRAND"),
+		[SRC_HOST] = REFUSED("the host's entropy is entropy=parent"),
+		[SRC_STORE] = REFUSED("entropy cannot come out of a store"),
+		[SRC_ENV] = REFUSED("an environment exposes directories and sockets, not "
+				    "entropy"),
+		[SRC_NULL] = NO_ENTROPY,
+		[SRC_FAKE] = NO_ENTROPY,
+	},
+	[IF_IDENTITY] = {
+		[SRC_OWN] = GIVEN(RESTART, "a fresh host name, users and machine id"),
+		[SRC_PARENT] = GIVEN(RESTART, "the caller's number under the name user"),
+		[SRC_HOST] = REFUSED("the host's identity is not given; identity=parent keeps "
+				     "the caller's number"),
+		[SRC_STORE] = REFUSED("an identity cannot come out of a store"),
+		[SRC_ENV] = REFUSED("an environment exposes directories and sockets, not "
+				    "identities"),
+		[SRC_NULL] = GIVEN(RESTART, "anonymous: nobody on localhost, machine id of "
+					    "zeros"),
+		[SRC_FAKE] = GIVEN(RESTART, "the given host name, user and machine id"),
+	},
+	[IF_SOCKET] = {
+		[SRC_OWN] = REFUSED("a socket has no server of its own; let another "
+				    "environment expose one and bind env:NAME/SERVER"),
+		[SRC_PARENT] = GIVEN(NEW_USES, "bind mount of the creator's socket"),
+		[SRC_HOST] = GIVEN(NEW_USES, "bind mount of the host's socket"),
+		[SRC_STORE] = REFUSED("a socket cannot come out of a store"),
+		[SRC_ENV] = GIVEN(NEW_USES, "bind mount of the socket that the other exposes"),
+		[SRC_NULL] = GIVEN(COMPLETE, "bound, nobody listens: ECONNREFUSED"),
+		[SRC_FAKE] = REFUSED("a scripted socket comes with caretakers that answer, "
+				     "which this version does not have; let another "
+				     "environment expose one and bind env:NAME/SERVER"),
+	},
+	[IF_SPAWN] = {
+		[SRC_OWN] = NO_SPAWN,	[SRC_PARENT] = NO_SPAWN, [SRC_HOST] = NO_SPAWN,
+		[SRC_STORE] = NO_SPAWN, [SRC_ENV] = NO_SPAWN,
+		[SRC_NULL] = GIVEN(COMPLETE, "nothing is there"),
+		[SRC_FAKE] = NO_SPAWN,
+	},
+};
+
+/* The slot "/" of a Linux program. */
+static const struct source_kind linux_root[SRC_COUNT] = {
+	[SRC_OWN] = REFUSED("a copy-on-write root comes with the store, which this version "
+			    "does not have; " ROOT_ONLY),
+	[SRC_PARENT] = REFUSED("the creator's whole tree is never given as a root; " ROOT_ONLY),
+	[SRC_HOST] = GIVEN(RESTART, "the given tree as root"),
+	[SRC_STORE] = NO_STORE,
+	[SRC_ENV] = REFUSED("an exposed directory cannot be a root; " ROOT_ONLY),
+	[SRC_NULL] = GIVEN(RESTART, "exempt: the host's programs, read-only, since a "
+				    "program cannot start from nothing"),
+	[SRC_FAKE] = REFUSED("a root cannot be made of a manifest's files; " ROOT_ONLY),
+};
+
+static const struct {
+	const char *name, *refused;
+	const struct source_kind (*sources)[SRC_COUNT];
+	const struct source_kind *root;
+} programs[] = {
+	[PROGRAM_LINUX] = { "linux", NULL, linux_sources, linux_root },
+	[PROGRAM_SPT] = { "spt", "unikernels are not supported by this version", NULL, NULL },
+	[PROGRAM_HVT] = { "hvt", "unikernels are not supported by this version", NULL, NULL },
+};
+static_assert(ARRAY_LEN(programs) == PROGRAM_COUNT, "every program kind has a row");
+
+static const struct option_kind options[] = {
+	{ "size", ARG_BYTES, IF(CONSOLE) | IF(DIR), SRC(OWN) },
+	{ "input", ARG_TEXT, IF(CONSOLE), SRC(FAKE) },
+	{ "offset", ARG_SHIFT, IF(CLOCK), SRC(OWN) },
+	{ "root", ARG_NONE, IF(IDENTITY), SRC(OWN) },
+	{ "hostname", ARG_HOSTNAME, IF(IDENTITY), SRC(OWN) | SRC(FAKE) },
+	{ "user", ARG_USER, IF(IDENTITY), SRC(FAKE) },
+	{ "machine-id", ARG_MACHINE_ID, IF(IDENTITY), SRC(FAKE) },
+	{ "cut", ARG_CUT, EVERY_IFACE, EVERY_SOURCE },
+};
+
+static const struct caretaker_kind caretakers[] = {
+	{ "ro", ARG_NONE, IF(DIR) | IF(VOLUME), true },
+	{ "subdir", ARG_BELOW, IF(DIR), true },
+	{ "max", ARG_TEXT, EVERY_IFACE, false },
+	{ "rate", ARG_TEXT, EVERY_IFACE, false },
+	{ "ttl", ARG_TEXT, EVERY_IFACE, false },
+	{ "log", ARG_TEXT, EVERY_IFACE, false },
+	{ "fault", ARG_TEXT, EVERY_IFACE, false },
+	{ "ask", ARG_TEXT, EVERY_IFACE, false },
+	{ "once", ARG_TEXT, EVERY_IFACE, false },
+	{ "hide", ARG_TEXT, IF(DIR), false },
+};
+
+static const char *const arg_likes[] = {
+	[ARG_NONE] = "nothing after it",
+	[ARG_BYTES] = "a size, as 64K or 1G",
+	[ARG_SHIFT] = "a duration, as 1h, 30m or -10s",
+	[ARG_BELOW] = "a relative path without \"..\"",
+	[ARG_HOSTNAME] = "a host name: small letters, digits, \"-\" and \".\", at most 64",
+	[ARG_USER] = "a user's name: a small letter or \"_\", then those, digits and \"-\", "
+		     "at most 31",
+	[ARG_MACHINE_ID] = "32 digits of 0-9 and a-f",
+	[ARG_CUT] = "complete, new-uses or restart",
+	[ARG_TEXT] = "a text",
+};
+static_assert(ARRAY_LEN(arg_likes) == ARG_COUNT, "every kind of argument is described");
+
+const char *kind_refused(enum program_kind program)
+{
+	return programs[program].refused;
+}
+
+const struct source_kind *kind_source(enum program_kind program, enum iface iface,
+				      bool is_root, enum source source)
+{
+	static const struct source_kind nothing =
+		REFUSED("unikernels are not supported by this version");
+
+	if (!programs[program].sources)
+		return &nothing;
+	return is_root ? &programs[program].root[source] :
+			 &programs[program].sources[iface][source];
+}
+
+const struct option_kind *kind_option(const char *name, enum iface iface)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (streq(options[i].name, name) && (options[i].ifaces & (1u << iface)))
+			return &options[i];
+	return NULL;
+}
+
+const struct caretaker_kind *kind_caretaker(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(caretakers); i++)
+		if (streq(caretakers[i].name, name))
+			return &caretakers[i];
+	return NULL;
+}
+
+bool kind_word_known(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (streq(options[i].name, name))
+			return true;
+	return kind_caretaker(name) != NULL;
+}
+
+static void list_word(struct str *out, const char *name, enum arg arg)
+{
+	str_addf(out, "%s%s%s", out->len ? ", " : "", name,
+		 arg == ARG_NONE || arg == ARG_COUNT ? "" : "=");
+}
+
+void kind_list_options(enum iface iface, struct str *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (options[i].ifaces & (1u << iface))
+			list_word(out, options[i].name, options[i].arg);
+}
+
+void kind_list_caretakers(enum iface iface, struct str *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(caretakers); i++)
+		if (caretakers[i].there && (caretakers[i].ifaces & (1u << iface)))
+			list_word(out, caretakers[i].name, caretakers[i].arg);
+}
+
+const char *kind_nearest_word(const char *word, enum iface iface)
+{
+	const char *names[ARRAY_LEN(options) + ARRAY_LEN(caretakers)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (options[i].ifaces & (1u << iface))
+			names[n++] = options[i].name;
+	for (size_t i = 0; i < ARRAY_LEN(caretakers); i++)
+		if (caretakers[i].there && (caretakers[i].ifaces & (1u << iface)))
+			names[n++] = caretakers[i].name;
+	return str_nearest(word, names, n);
+}
+
+static bool all_of(const char *s, const char *digits_too, size_t max)
+{
+	size_t n = strlen(s);
+
+	for (size_t i = 0; i < n; i++)
+		if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9') &&
+		    !strchr(digits_too, s[i]))
+			return false;
+	return n > 0 && n <= max;
+}
+
+static bool is_machine_id(const char *s)
+{
+	return strlen(s) == 32 && strspn(s, "0123456789abcdef") == 32;
+}
+
+bool arg_valid(enum arg arg, const char *value)
+{
+	uint64_t n;
+
+	if (arg == ARG_NONE || !value)
+		return arg == ARG_NONE && !value;
+	switch (arg) {
+	case ARG_BYTES:
+		return str_to_bytes(value, &n) && n > 0 && n <= 1ULL << 50;
+	case ARG_SHIFT:
+		return str_to_ms(value + (*value == '-' || *value == '+'), &n) &&
+		       n <= 100ULL * 366 * 86400 * 1000;
+	case ARG_BELOW:
+		return relative_path_valid(value);
+	case ARG_HOSTNAME:
+		return all_of(value, "-.", 64) && *value != '-' && *value != '.';
+	case ARG_USER:
+		return all_of(value, "-_", 31) && (*value > '9' && *value != '-');
+	case ARG_MACHINE_ID:
+		return is_machine_id(value);
+	case ARG_CUT:
+		return streq(value, cut_name(CUT_COMPLETE)) ||
+		       streq(value, cut_name(CUT_NEW_USES)) ||
+		       streq(value, cut_name(CUT_RESTART));
+	case ARG_TEXT:
+		return true;
+	case ARG_NONE:
+	case ARG_COUNT:
+		break;
+	}
+	return false;
+}
+
+const char *arg_like(enum arg arg)
+{
+	return arg_likes[arg];
+}
+
+const char *need_missing(enum need need, const struct host_facts *facts)
+{
+	if (need == NEED_TIMENS && !facts->timens)
+		return "this kernel has no time namespaces (CONFIG_TIME_NS)";
+	return NULL;
+}

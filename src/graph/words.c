@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The words of the design, and what a name or a path may look like. */
+#include "graph/graph-internal.h"
+
+#include <assert.h>
+
+static const char *const iface_names[] = {
+	[IF_CONSOLE] = "console", [IF_DIR] = "dir",	      [IF_VOLUME] = "volume",
+	[IF_NET] = "net",	  [IF_CLOCK] = "clock",	      [IF_ENTROPY] = "entropy",
+	[IF_IDENTITY] = "identity", [IF_SOCKET] = "socket", [IF_SPAWN] = "spawn",
+};
+static_assert(ARRAY_LEN(iface_names) == IF_COUNT, "every interface has a name");
+
+static const char *const source_names[] = {
+	[SRC_OWN] = "own", [SRC_PARENT] = "parent", [SRC_HOST] = "host",
+	[SRC_STORE] = "store", [SRC_ENV] = "env", [SRC_NULL] = "null", [SRC_FAKE] = "fake",
+};
+static_assert(ARRAY_LEN(source_names) == SRC_COUNT, "every source has a name");
+
+static const char *const cut_names[] = {
+	[CUT_COMPLETE] = "complete",
+	[CUT_NEW_USES] = "new-uses",
+	[CUT_RESTART] = "restart",
+	[CUT_IMPOSSIBLE] = "impossible",
+};
+static_assert(ARRAY_LEN(cut_names) == CUT_COUNT, "every cut strength has a name");
+
+const char *iface_name(enum iface i)
+{
+	return iface_names[i];
+}
+
+const char *source_name(enum source s)
+{
+	return source_names[s];
+}
+
+const char *cut_name(enum cut c)
+{
+	return cut_names[c];
+}
+
+bool iface_from_name(const char *name, enum iface *ret)
+{
+	for (size_t i = 0; i < IF_COUNT; i++)
+		if (streq(name, iface_names[i])) {
+			*ret = (enum iface)i;
+			return true;
+		}
+	return false;
+}
+
+bool name_valid(const char *name, bool dotted)
+{
+	size_t len = strlen(name);
+	bool first = true;
+
+	if (len == 0 || len > MAX_NAME)
+		return false;
+	for (const char *p = name; *p; p++) {
+		bool letter = *p >= 'a' && *p <= 'z';
+		bool more = (*p >= '0' && *p <= '9') || *p == '-';
+
+		if (*p == '.' && dotted && !first) {
+			first = true;
+			continue;
+		}
+		if (!letter && (first || !more))
+			return false;
+		first = false;
+	}
+	return !first;
+}
+
+/* The component at *p, which is moved past it and its slashes; its length. */
+static size_t component(const char **p)
+{
+	size_t n = strcspn(*p, "/");
+
+	*p += n;
+	*p += strspn(*p, "/");
+	return n;
+}
+
+static bool is_dotdot(const char *at, size_t n)
+{
+	return n == 2 && at[0] == '.' && at[1] == '.';
+}
+
+static bool is_dot(const char *at, size_t n)
+{
+	return n == 1 && at[0] == '.';
+}
+
+bool relative_path_valid(const char *path)
+{
+	const char *p = path;
+
+	if (*p == '\0' || *p == '/' || strlen(path) > MAX_SLOT)
+		return false;
+	while (*p) {
+		const char *at = p;
+		size_t n = component(&p);
+
+		if (is_dotdot(at, n) || is_dot(at, n))
+			return false;
+	}
+	return true;
+}
+
+/* Adds "/component" for every component but "."; false on ".." if that is not kept. */
+static bool add_components(struct str *out, const char *p, bool keep_dotdot)
+{
+	p += strspn(p, "/");
+	while (*p) {
+		const char *at = p;
+		size_t n = component(&p);
+
+		if (is_dotdot(at, n) && !keep_dotdot)
+			return false;
+		if (is_dot(at, n))
+			continue;
+		str_addc(out, '/');
+		str_addn(out, at, n);
+	}
+	return true;
+}
+
+char *slot_path(const char *path)
+{
+	auto_str out = STR_INIT;
+
+	if (*path != '/' || strlen(path) > MAX_SLOT || !add_components(&out, path, false))
+		return NULL;
+	if (out.len == 0)
+		str_addc(&out, '/');
+	return str_take(&out);
+}
+
+const char *path_below(const char *path, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	if (n == 1 && *prefix == '/')
+		return *path == '/' ? (path[1] ? path : "") : NULL;
+	if (strncmp(path, prefix, n) != 0 || (path[n] != '\0' && path[n] != '/'))
+		return NULL;
+	return path + n;
+}
+
+int path_resolve(const char *text, const struct path_base *base, char **ret,
+		 struct err *err)
+{
+	auto_str out = STR_INIT;
+	const char *start = "";
+
+	if (streq(text, "~") || str_starts(text, "~/")) {
+		start = base ? base->home : NULL;
+		if (!start || *start != '/')
+			return err_set(err, PE_USAGE,
+				       "\"%s\": there is no home directory here; "
+				       "write the whole path", text);
+		text++;
+	} else if (*text == '~') {
+		return err_set(err, PE_USAGE, "\"%s\": only ~/ is known; write the whole "
+			       "path of another user's files", text);
+	} else if (*text == '.') {
+		start = base ? base->cwd : NULL;
+		if (!streq(text, ".") && !streq(text, "..") && !str_starts(text, "./") &&
+		    !str_starts(text, "../"))
+			return err_set(err, PE_USAGE, "\"%s\" is not a path that begins "
+				       "with / ./ ../ or ~/", text);
+		if (!start || *start != '/')
+			return err_set(err, PE_USAGE, "\"%s\": a relative path cannot be "
+				       "used here; write the whole path", text);
+	} else if (*text != '/') {
+		return err_set(err, PE_USAGE,
+			       "\"%s\" is not a path that begins with / ./ ../ or ~/", text);
+	}
+	(void)add_components(&out, start, true);
+	(void)add_components(&out, text, true);
+	if (out.len == 0)
+		str_addc(&out, '/');
+	if (out.len > MAX_SLOT)
+		return err_set(err, PE_USAGE, "the path is longer than %d bytes", MAX_SLOT);
+	*ret = str_take(&out);
+	return *ret ? 0 : err_oom(err);
+}

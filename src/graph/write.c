@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A binding as one would write it, and what can be said of one by looking at it. */
+#include "graph/graph-internal.h"
+
+static void escape(struct str *out, const char *text, bool also_equals)
+{
+	for (; *text; text++) {
+		if (*text == ',' || *text == '\\' || (*text == '=' && also_equals))
+			str_addc(out, '\\');
+		str_addc(out, *text);
+	}
+}
+
+static void write_words(struct str *out, const struct kv *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		str_addc(out, ',');
+		escape(out, v[i].key, true);
+		if (!v[i].value)
+			continue;
+		str_addc(out, '=');
+		escape(out, v[i].value, false);
+	}
+}
+
+void binding_write_source(const struct binding *b, struct str *out)
+{
+	if (b->source == SRC_HOST && b->ref && *b->ref == '/') {
+		escape(out, b->ref, false);
+	} else {
+		str_add(out, source_name(b->source));
+		if (b->ref && (b->source == SRC_STORE || b->source == SRC_ENV)) {
+			str_addc(out, ':');
+			escape(out, b->ref, false);
+		}
+	}
+	write_words(out, b->options, b->n_options);
+	write_words(out, b->through, b->n_through);
+}
+
+void binding_write(const struct binding *b, struct str *out)
+{
+	if (*b->slot == '/' && b->iface != IF_DIR)
+		str_addf(out, "%s:", iface_name(b->iface));
+	else if (str_starts(b->slot, "dev:") && b->iface != IF_VOLUME)
+		str_addf(out, "%s:", iface_name(b->iface));
+	escape(out, b->slot, true);
+	str_addc(out, '=');
+	binding_write_source(b, out);
+}
+
+bool binding_readonly(const struct binding *b)
+{
+	if (binding_caretaker(b, "ro"))
+		return true;
+	return b->iface == IF_DIR && (b->source == SRC_NULL || b->source == SRC_FAKE);
+}
+
+bool binding_powerful(const struct binding *b)
+{
+	return b->source != SRC_NULL && !b->unbound;
+}
