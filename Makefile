@@ -56,9 +56,11 @@ bench:
 	@$(MAKE) --no-print-directory build
 	@bench/run $(BUILD)
 
+# Prefix is the build's: another one here than before builds anew what depends on it.
 install: build
-	@meson configure $(BUILD) --prefix=$(PREFIX)
-	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+	@grep -qsx '$(PREFIX)' $(BUILD)/.prefix || \
+		{ meson configure $(BUILD) --prefix=$(PREFIX) && echo '$(PREFIX)' >$(BUILD)/.prefix; }
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --quiet
 
 clean:
 	rm -rf $(BUILD) build-fuzz build-asan build-clang
