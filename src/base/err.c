@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+PRINTF_LIKE(3, 0)
 static void put(struct err *err, size_t at, const char *fmt, va_list ap)
 {
 	if (at < sizeof(err->text))
