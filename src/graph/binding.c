@@ -129,6 +129,13 @@ struct binding *genv_binding(const struct genv *e, const char *slot)
 	return NULL;
 }
 
+struct binding *genv_binding_of(const struct genv *e, enum iface iface, const char *slot)
+{
+	auto_free char *final = NULL;
+
+	return slot_final(iface, slot, &final, NULL) == 0 ? genv_binding(e, final) : NULL;
+}
+
 void genv_drop_binding(struct genv *e, struct binding *b)
 {
 	size_t at = (size_t)(b - e->bindings);

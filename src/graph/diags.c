@@ -174,6 +174,28 @@ void diags_fini(struct diags *d)
 	*d = (struct diags){ 0 };
 }
 
+static int compare(const void *pa, const void *pb)
+{
+	const struct diag *a = pa, *b = pb;
+	int files = strcmp(a->pos.file ? a->pos.file : "", b->pos.file ? b->pos.file : "");
+
+	if (files != 0)
+		return files;
+	if (a->pos.line != b->pos.line)
+		return a->pos.line < b->pos.line ? -1 : 1;
+	if (a->pos.column != b->pos.column)
+		return a->pos.column < b->pos.column ? -1 : 1;
+	return a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+void diags_sort(struct diags *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		d->v[i].seq = i;
+	if (d->n > 0)
+		qsort(d->v, d->n, sizeof(*d->v), compare);
+}
+
 /* C0, DEL, and C1 as UTF-8 writes it. */
 static void show(struct str *out, const char *text, size_t n, bool keep_newline)
 {

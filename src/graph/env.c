@@ -236,6 +236,14 @@ int genv_add_arg(struct genv *e, const char *arg)
 	return 0;
 }
 
+void genv_clear_args(struct genv *e)
+{
+	while (e->n_argv > 0)
+		free(e->argv[--e->n_argv]);
+	if (e->argv)
+		e->argv[0] = NULL;
+}
+
 int genv_add_var(struct genv *e, const char *key, const char *value, struct pos pos)
 {
 	for (size_t i = 0; i < e->n_vars; i++)
@@ -274,6 +282,16 @@ struct expose *genv_expose(const struct genv *e, const char *name)
 		if (streq(e->exposes[i].name, name))
 			return &e->exposes[i];
 	return NULL;
+}
+
+void genv_drop_expose(struct genv *e, struct expose *x)
+{
+	size_t at = (size_t)(x - e->exposes);
+
+	free(x->name);
+	free(x->path);
+	memmove(x, x + 1, (e->n_exposes - at - 1) * sizeof(*x));
+	e->n_exposes--;
 }
 
 static int check_expose(const struct genv *e, enum iface iface, const char *name,

@@ -21,8 +21,6 @@ enum {
  * memory (v is still there then). */
 void *list_room(void *v, size_t n, size_t size);
 
-/* [a-z][a-z0-9-]*, with dots between several of them if dotted. */
-bool name_valid(const char *name, bool dotted);
 /* Relative, no "..", not empty, no "//". */
 bool relative_path_valid(const char *path);
 /* An absolute path without "." "//" and a slash at the end; NULL: not absolute, has

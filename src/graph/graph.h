@@ -100,6 +100,7 @@ struct binding {
 	bool sugar;	  /* written as -r or -w */
 	bool is_file;	  /* set by whoever has looked: the host's path is not a directory */
 	enum program_kind program; /* of the environment that holds it */
+	uint32_t mark;	  /* of whoever builds it; never looked at here */
 	struct pos pos;
 	/* filled by graph_check for SRC_ENV: */
 	struct genv *server_env;
@@ -198,6 +199,7 @@ struct diag {
 	bool warning;
 	char *text; /* what, why */
 	char *hint; /* what to do; NULL if nothing is known */
+	size_t seq; /* of diags_sort */
 };
 
 struct diags {
@@ -211,6 +213,8 @@ struct diags {
 void diags_add(struct diags *d, struct pos pos, bool warning, const char *hint,
 	       const char *fmt, ...) PRINTF_LIKE(5, 6);
 void diags_fini(struct diags *d);
+/* By file, line and column; the order of making where they are equal. */
+void diags_sort(struct diags *d);
 /* For people: "file:line:column: error: text", the source line with a caret where the
  * graph holds the file's text, "hint: …". Control characters are escaped. */
 void diags_write(const struct diags *d, const struct graph *g, struct str *out);
@@ -228,12 +232,15 @@ const char *graph_file(struct graph *g, const char *name);
  * NULL when memory ran out. */
 const char *graph_file_text(struct graph *g, const char *name, const char *text,
 			    size_t len);
+/* [a-z][a-z0-9-]*, at most 63 bytes; with dots between several of them if dotted. */
+bool name_valid(const char *name, bool dotted);
 /* PE_USAGE: not a name [a-z][a-z0-9-]*(.[a-z]…)*, at most 63 bytes; PE_EXISTS: taken.
  * An empty name is an unnamed environment. */
 int graph_env_new(struct graph *g, const char *name, struct pos pos, struct genv **ret,
 		  struct err *err);
 struct genv *graph_env(const struct graph *g, const char *name);
 int genv_add_arg(struct genv *e, const char *arg);
+void genv_clear_args(struct genv *e);
 int genv_add_var(struct genv *e, const char *key, const char *value, struct pos pos);
 /* A later value for the same key replaces the earlier one. */
 int genv_add_after(struct genv *e, const char *name, struct pos pos);
@@ -244,6 +251,7 @@ int limits_set(struct limits *l, const char *key, const char *value, struct err 
 int genv_add_expose(struct genv *e, enum iface iface, const char *name, const char *path,
 		    struct pos pos, struct expose **ret, struct err *err);
 struct expose *genv_expose(const struct genv *e, const char *name);
+void genv_drop_expose(struct genv *e, struct expose *x);
 /* The host directory that is the root: "root" or the slot "/"; NULL: the default. */
 const char *genv_root(const struct genv *e);
 
@@ -275,6 +283,8 @@ int genv_add_binding(struct genv *e, enum iface iface, const char *slot, struct 
 /* Takes a slot out again: a manifest's environment overrides its template's. */
 void genv_drop_binding(struct genv *e, struct binding *b);
 struct binding *genv_binding(const struct genv *e, const char *slot);
+/* The same for a slot that is not in its final form yet ("/data/"). */
+struct binding *genv_binding_of(const struct genv *e, enum iface iface, const char *slot);
 /* The slot's interface as it follows from its own text: "socket:/run/db", "/data",
  * "net". *ret_slot points into text. PE_USAGE with the sentence. */
 int slot_parse(const char *text, enum iface *ret, const char **ret_slot,

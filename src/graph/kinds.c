@@ -188,8 +188,7 @@ static const char *const arg_likes[] = {
 	[ARG_SHIFT] = "a duration, as 1h, 30m or -10s",
 	[ARG_BELOW] = "a relative path without \"..\"",
 	[ARG_HOSTNAME] = "a host name: small letters, digits, \"-\" and \".\", at most 64",
-	[ARG_USER] = "a user's name: a small letter or \"_\", then those, digits and \"-\", "
-		     "at most 31",
+	[ARG_USER] = "a user's name: small letters, \"_\", digits and \"-\", at most 31",
 	[ARG_MACHINE_ID] = "32 digits of 0-9 and a-f",
 	[ARG_CUT] = "complete, new-uses or restart",
 	[ARG_TEXT] = "a text",
