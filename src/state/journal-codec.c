@@ -111,6 +111,11 @@ void journal_encode(struct str *out, uint16_t type, uint64_t sequence, const voi
 	str_addn(out, c, sizeof(c));
 }
 
+void journal_add(struct journal_writer *w, uint16_t type, const void *payload, size_t len)
+{
+	journal_encode(&w->out, type, w->base + w->out.len, payload, len);
+}
+
 /* A whole record at p, of left bytes, with the sequence that its place asks for. */
 static bool record_at(const uint8_t *p, size_t left, uint64_t sequence,
 		      struct journal_record *ret, size_t *ret_size)

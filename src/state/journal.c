@@ -195,11 +195,6 @@ static int collect(void *userdata, const struct journal_record *rec)
 	return 0;
 }
 
-void journal_add(struct journal_writer *w, uint16_t type, const void *payload, size_t len)
-{
-	journal_encode(&w->out, type, w->base + w->out.len, payload, len);
-}
-
 /* Gives the damaged file a second name. */
 static int set_aside(struct journal *j, char name[32], struct err *err)
 {
