@@ -19,7 +19,7 @@ static bool grow(struct str *s, size_t more)
 		s->failed = true;
 		return false;
 	}
-	if (need <= s->cap)
+	if (s->p && need <= s->cap)
 		return true;
 	cap = MAX(need, MAX((size_t)64, s->cap + s->cap / 2));
 	p = realloc(s->p, cap);
