@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Entering an environment that runs.
+ *
+ * The tender forks a watcher, which joins the namespaces by the descriptors that init
+ * gave (nobody else could open them: init is not dumpable) and forks the program into
+ * the pid namespace. The watcher itself stays outside of that, so nothing inside sees
+ * it; it passes the program's end on and dies with the tender.
+ *
+ * Landlock's signal scope is left out here, so that `exec ENV -- kill …` reaches the
+ * program; the pid namespace keeps signals inside.
+ */
+#include <errno.h>
+#include <linux/prctl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "sandbox/lockdown.h"
+#include "sandbox/sandbox-internal.h"
+
+static const uint64_t ns_flags[SANDBOX_NS_MAX] = {
+	CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWPID,    CLONE_NEWNET,
+	CLONE_NEWIPC,  CLONE_NEWUTS, CLONE_NEWCGROUP, CLONE_NEWTIME,
+};
+
+/* The user namespace first: it gives the capabilities for the rest. */
+static int join(const int *nsfds, uint64_t which)
+{
+	for (size_t i = 0; i < SANDBOX_NS_MAX; i++) {
+		long r = nsfds[i] < 0 || !(which & ns_flags[i]) ?
+				 0 : SYS2(SYS_setns, nsfds[i], ns_flags[i]);
+
+		/* A namespace that was not made anew cannot be joined from inside. */
+		if (r < 0 && !(r == -EPERM && (ns_flags[i] & (CLONE_NEWNET | CLONE_NEWTIME))))
+			return (int)r;
+	}
+	return 0;
+}
+
+_Noreturn static void complain(int fd, int code, const char *what, const char *on, int neg)
+{
+	char text[512];
+	int n = snprintf(text, sizeof(text), "polder: %s '%s': %s\n", what, on, strerror(-neg));
+
+	(void)sys_write(fd, text, (size_t)n);
+	sys_exit(code);
+}
+
+static int terminal(const struct sandbox_exec *x, int *ret_slave)
+{
+	int master, r = pty_open(AT_FDCWD, x->rows, x->cols, &master, ret_slave);
+
+	if (r < 0)
+		return r;
+	(void)SYS3(SYS_ioctl, *ret_slave, TIOCSCTTY, 0);
+	r = fd_send(x->master_to, "M", 1, &master, 1, NULL);
+	sys_close(master);
+	return r;
+}
+
+_Noreturn static void become_program(const struct sandbox_exec *x)
+{
+	int slave = -1, r = 0, err_fd = x->fd[2];
+
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+	(void)SYS0(SYS_setsid);
+	if (x->tty) {
+		r = terminal(x, &slave);
+		err_fd = slave;
+	}
+	if (r == 0)
+		r = payload_ids(x->flags, x->uid, x->gid);
+	if (r == 0)
+		r = payload_limits(x->flags & ~(uint32_t)SPEC_LIMIT_PIDS_RLIMIT, 0);
+	if (r == 0)
+		r = payload_privileges(x->flags);
+	if (r == 0)
+		r = lockdown_landlock(x->fd, false);
+	if (r == 0)
+		r = payload_stdio(x->fd, slave);
+	if (r == 0)
+		r = lockdown_filter();
+	if (r < 0)
+		complain(err_fd, 125, "cannot confine", x->argv[0], r);
+	(void)SYS3(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+	r = (int)SYS1(SYS_chdir, x->cwd);
+	if (r < 0)
+		complain(2, 125, "cannot enter the directory", x->cwd, r);
+	payload_signals();
+	r = payload_exec(x->argv, x->envp);
+	complain(2, r == -ENOENT ? 127 : 126, "cannot execute", x->argv[0], r);
+}
+
+_Noreturn static void pass_end(int status)
+{
+	if (WIFSIGNALED(status)) {
+		struct rlimit none = { 0, 0 };
+
+		(void)setrlimit(RLIMIT_CORE, &none);
+		(void)signal(WTERMSIG(status), SIG_DFL);
+		payload_signals();
+		(void)raise(WTERMSIG(status));
+		sys_exit(128 + WTERMSIG(status));
+	}
+	sys_exit(WEXITSTATUS(status));
+}
+
+_Noreturn static void watch(const struct sandbox_exec *x, pid_t tender)
+{
+	int status, r;
+	long pid;
+
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+	if (getppid() != tender)
+		sys_exit(125); /* it was gone already */
+	r = join(x->nsfds, ~0ull);
+	(void)sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	pid = r < 0 ? r : fork_with(0);
+	if (pid == 0)
+		become_program(x);
+	if (pid < 0)
+		complain(x->fd[2] >= 0 ? x->fd[2] : 2, 125, "cannot enter the environment for",
+			 x->argv[0], (int)pid);
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+	(void)SYS3(SYS_close_range, 0, ~0u, 0);
+	while (waitpid((pid_t)pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			sys_exit(125);
+	pass_end(status);
+}
+
+int sandbox_exec(const struct sandbox_exec *x, pid_t *ret_watcher, struct err *err)
+{
+	pid_t tender = getpid();
+	long pid = fork_with(0);
+
+	if (pid == 0) {
+		for (const int *procs = x->cgroup_procs; procs && *procs >= 0; procs++)
+			if (sys_write(*procs, "0", 1) < 0)
+				sys_exit(125);
+		watch(x, tender);
+	}
+	if (pid < 0)
+		return err_neg(err, (int)pid, "cannot fork");
+	*ret_watcher = (pid_t)pid;
+	return 0;
+}
+
+int sandbox_open_inside(const int *nsfds, const char *path, int *ret_mountfd,
+			struct err *err)
+{
+	int pair[2], fd = -1, status = 0;
+	size_t len = 0, n = 0;
+	int32_t r = 0;
+	long pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, "cannot make a channel");
+	pid = fork_with(0);
+	if (pid == 0) {
+		int tree, from;
+
+		r = join(nsfds, CLONE_NEWUSER | CLONE_NEWNS);
+		from = r < 0 ? r : sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0,
+					       RESOLVE_NO_MAGICLINKS);
+		tree = from < 0 ? from :
+				  sys_open_tree(from, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+							  AT_EMPTY_PATH | AT_RECURSIVE);
+		r = tree < 0 ? tree : 0;
+		(void)fd_send(pair[1], &r, sizeof(r), &tree, r == 0, NULL);
+		sys_exit(0);
+	}
+	(void)close(pair[1]);
+	if (pid < 0) {
+		(void)close(pair[0]);
+		return err_neg(err, (int)pid, "cannot fork");
+	}
+	if (fd_recv(pair[0], &r, sizeof(r), &len, &fd, 1, &n, NULL) != 0 || len != sizeof(r))
+		r = -EPROTO;
+	(void)close(pair[0]);
+	while (waitpid((pid_t)pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+	if (r != 0 || n != 1)
+		return err_neg(err, r ? r : -EPROTO, "cannot open '%s' inside", path);
+	*ret_mountfd = fd;
+	return 0;
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Theory of operation
+ *
+ * Three tasks start an environment:
+ *
+ *	tender	 outside of all namespaces, the person's uid; supervises to the end
+ *	init	 pid 1 inside; a fork of the tender in new user, mount, pid, ipc, uts and
+ *		 cgroup namespaces
+ *	payload	 pid 2 inside; becomes the program. Init makes it at once, sharing memory
+ *		 and descriptors, so that it makes the network namespace (the longest
+ *		 single step), drops privilege and installs the filter while init builds
+ *		 the root
+ *
+ *	tender			init				payload
+ *	clone3 ───────────────► PDEATHSIG, is the tender there?
+ *	[maps, cgroups ───────► waits]
+ *	registers		clone ────────────────────────► unshare(NEWNET), lo up
+ *				writes maps ──── ids_ready ───► ids, limits, caps, filter
+ *				opens sources, builds root
+ *				pivots, joins the network ◄──── net_ready
+ *	GO ───────────────────► waits for it
+ *				released ─────────────────────► Landlock, fds, exec
+ *				exec pipe closed or a report ◄─ 
+ *	◄── STARTED or FAILED
+ *				drops all but CAP_KILL, installs the filter, reaps
+ *	◄── EXITED		exits: the kernel kills the rest of the pid namespace
+ *
+ * Init is never dumpable once maps are written, and its memory belongs to the host's
+ * user namespace, so that nobody inside can trace it or read its memory; what
+ * /proc/1/cmdline would tell of the tender's command line is wiped.
+ *
+ * Dying with the tender: PDEATHSIG kills init when the tender dies; the channel's end
+ * covers the time before prctl, when the tender may be dead already; and when init dies
+ * the kernel kills every process of the pid namespace.
+ *
+ * Trust: init reads nothing that the program writes, but signals and wait statuses.
+ */
+#include <errno.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/securebits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "sandbox/lockdown.h"
+#include "sandbox/sandbox-internal.h"
+
+#define PAYLOAD_STACK (64u << 10)
+#define CAP_BIT_KILL (1ull << 5)
+
+struct init {
+	struct init_start *st;
+	struct spec *spec;
+	struct rendezvous *meet;
+	struct payload payload;
+	pid_t pid; /* of the payload, inside */
+	int exec_pipe, master;
+};
+
+const char *const ns_names[SANDBOX_NS_MAX] = { "user", "mnt", "pid",	"net",
+					       "ipc",  "uts", "cgroup", "time" };
+
+long fork_with(uint64_t flags)
+{
+	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
+
+	return SYS2(SYS_clone3, &args, sizeof(args));
+}
+
+int chan_send(int chan, const struct init_msg *m, const int *fds, size_t n_fds)
+{
+	return fd_send(chan, m, sizeof(*m), fds, n_fds, NULL);
+}
+
+_Noreturn static void fail(struct init *in, int r, const struct err *err)
+{
+	struct init_msg m = { .kind = SANDBOX_FAILED, .value = 125 };
+
+	(void)snprintf(m.text, sizeof(m.text), "%.*s", (int)sizeof(m.text) - 1,
+		       err->text[0] ? err->text : strerror(-r));
+	(void)chan_send(in->st->chan, &m, NULL, 0);
+	sys_exit(125);
+}
+
+_Noreturn static void fail_sys(struct init *in, int neg, const char *what)
+{
+	struct err err = ERR_INIT;
+
+	(void)err_neg(&err, neg, "%s", what);
+	fail(in, neg, &err);
+}
+
+/* PDEATHSIG is cleared by every change of ids, so this is called after those too. */
+static void die_with_tender(struct init *in)
+{
+	struct pollfd p = { .fd = in->st->chan };
+
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)))
+		sys_exit(125);
+}
+
+static void wait_for(struct init *in, int kind)
+{
+	struct init_msg m;
+	size_t len;
+
+	if (fd_recv(in->st->chan, &m, sizeof(m), &len, NULL, 0, NULL, NULL) != 0 ||
+	    len != sizeof(m) || m.kind != kind)
+		sys_exit(125); /* the tender is gone, or has given up */
+}
+
+static int time_namespace(int64_t offset_ns)
+{
+	int64_t s = offset_ns / 1000000000, ns = offset_ns % 1000000000;
+	char text[128];
+	auto_fd fd = -1;
+	int n;
+	long r = SYS1(SYS_unshare, CLONE_NEWTIME);
+
+	if (r < 0)
+		return (int)r;
+	if (ns < 0) {
+		s--;
+		ns += 1000000000;
+	}
+	n = snprintf(text, sizeof(text), "monotonic %lld %lld\nboottime %lld %lld\n",
+		     (long long)s, (long long)ns, (long long)s, (long long)ns);
+	fd = sys_openat(AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY, 0);
+	r = fd < 0 ? fd : sys_write(fd, text, (size_t)n);
+	return r < 0 ? (int)r : 0;
+}
+
+/* Shares memory with the payload, but for a time namespace, which the kernel ties to
+ * memory: then it is a fork. */
+static void start_payload(struct init *in)
+{
+	static _Alignas(16) char stack[PAYLOAD_STACK];
+	int flags = SIGCHLD | CLONE_FILES | CLONE_VM, pipefd[2];
+
+	in->meet = mmap(NULL, sizeof(*in->meet), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (in->meet == MAP_FAILED || pipe2(pipefd, O_CLOEXEC) < 0)
+		fail_sys(in, -errno, "cannot prepare the program's task");
+	in->meet->netfd = -1;
+	in->exec_pipe = pipefd[0];
+	in->payload = (struct payload){ .meet = in->meet, .spec = in->spec, .io = in->st->io,
+					.exec_pipe = pipefd[1], .slave = -1,
+					.umask = in->st->umask };
+	if (in->spec->flags & SPEC_TIMENS) {
+		int r = time_namespace(in->spec->mono_offset_ns);
+
+		if (r < 0)
+			fail_sys(in, r, "cannot give the environment a clock of its own (time "
+				 "namespace)");
+		flags &= ~CLONE_VM;
+	}
+	in->pid = clone(payload_main, stack + sizeof(stack), flags, &in->payload);
+	if (in->pid < 0)
+		fail_sys(in, -errno, "cannot start the program's task");
+}
+
+static void write_maps(struct init *in)
+{
+	struct err err = ERR_INIT;
+
+	if (!in->st->tender_maps) {
+		int r = ids_write_maps(0, in->spec, &err);
+
+		if (r != 0)
+			fail(in, r, &err);
+	}
+	/* From here nobody with the same uid can trace init or read its memory. */
+	(void)sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	futex_set(&in->meet->ids_ready, 1);
+}
+
+/* Sources are opened as whoever started the environment, the rest is made as an id
+ * that is mapped, else the kernel refuses to create files. */
+static void build(struct init *in)
+{
+	struct err err = ERR_INIT;
+	int r = sources_clone(in->spec, &err);
+
+	if (r != 0)
+		fail(in, r, &err);
+	if (SYS0(SYS_geteuid) != (long)in->spec->uid) {
+		(void)sys_prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0);
+		if (SYS2(SYS_setgroups, 0, 0) < 0 ||
+		    SYS3(SYS_setresgid, in->spec->gid, in->spec->gid, in->spec->gid) < 0 ||
+		    SYS3(SYS_setresuid, in->spec->uid, in->spec->uid, in->spec->uid) < 0)
+			fail_sys(in, -EPERM, "cannot take the environment's ids");
+		die_with_tender(in);
+	}
+	(void)SYS1(SYS_umask, 0);
+	r = root_build(in->spec, &err);
+	if (r != 0)
+		fail(in, r, &err);
+	(void)SYS2(SYS_sethostname, in->spec->hostname, strlen(in->spec->hostname));
+}
+
+static void open_terminal(struct init *in)
+{
+	const struct sandbox_io *io = in->st->io;
+	struct init_msg m = { .kind = SANDBOX_PTY };
+	int r;
+
+	if (!io->pty)
+		return;
+	r = pty_open(AT_FDCWD, io->rows, io->cols, &in->master, &in->payload.slave);
+	if (r < 0)
+		fail_sys(in, r, "cannot make a terminal for the environment");
+	(void)SYS3(SYS_ioctl, in->payload.slave, TIOCSCTTY, 0);
+	(void)SYS2(SYS_setpgid, in->pid, in->pid);
+	(void)SYS3(SYS_ioctl, in->payload.slave, TIOCSPGRP, &in->pid);
+	(void)chan_send(in->st->chan, &m, &in->master, 1);
+	sys_close(in->master);
+}
+
+static void join_network(struct init *in)
+{
+	if (!meet_wait(in->meet, &in->meet->net_ready))
+		fail_sys(in, in->meet->error, payload_step_text(in->meet->step));
+	if (in->meet->netfd >= 0 && SYS2(SYS_setns, in->meet->netfd, CLONE_NEWNET) < 0)
+		fail_sys(in, -EPERM, "cannot join the environment's network");
+}
+
+/* exec_pipe gives end of file once the program's image runs. */
+static void report_start(struct init *in)
+{
+	struct init_msg m = { .kind = SANDBOX_STARTED };
+	int32_t report[2];
+	long n;
+
+	futex_wait(&in->meet->unshared, 0);
+	sys_close(in->payload.exec_pipe);
+	do {
+		n = sys_read(in->exec_pipe, report, sizeof(report));
+	} while (n == -EINTR);
+	sys_close(in->exec_pipe);
+	if (n == sizeof(report)) {
+		m.kind = SANDBOX_FAILED;
+		m.value = report[0] != STEP_EXEC ? 125 : report[1] == -ENOENT ? 127 : 126;
+		(void)snprintf(m.text, sizeof(m.text), "%s%s%s%s: %s",
+			       payload_step_text(report[0]),
+			       report[0] == STEP_EXEC || report[0] == STEP_CHDIR ? " '" : "",
+			       report[0] == STEP_EXEC	? in->spec->argv[0] :
+			       report[0] == STEP_CHDIR ? in->spec->cwd : "",
+			       report[0] == STEP_EXEC || report[0] == STEP_CHDIR ? "'" : "",
+			       strerror(-report[1]));
+	}
+	(void)chan_send(in->st->chan, &m, NULL, 0);
+	if (m.kind == SANDBOX_FAILED)
+		sys_exit(125);
+}
+
+static void send_namespaces(struct init *in)
+{
+	struct init_msg m = { .kind = SANDBOX_NSFDS };
+	int fds[SANDBOX_NS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < SANDBOX_NS_MAX; i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s%s", ns_names[i],
+			       i == 7 ? "_for_children" : "");
+		fds[n] = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+		if (fds[n] < 0)
+			continue;
+		m.value |= 1 << i;
+		n++;
+	}
+	(void)chan_send(in->st->chan, &m, fds, n);
+	fd_close_list(fds, n);
+}
+
+static void serve_request(struct init *in)
+{
+	struct init_msg m;
+	size_t len;
+
+	if (fd_recv(in->st->chan, &m, sizeof(m), &len, NULL, 0, NULL, NULL) != 0 ||
+	    len != sizeof(m))
+		sys_exit(125); /* the tender is gone */
+	if (m.kind == INIT_SIGNAL)
+		(void)kill(in->pid, m.value);
+	else if (m.kind == INIT_SIGNAL_GROUP)
+		(void)kill(-in->pid, m.value);
+	else if (m.kind == INIT_PAUSE)
+		(void)kill(-1, SIGSTOP); /* all but init; nobody is left to undo it */
+	else if (m.kind == INIT_RESUME)
+		(void)kill(-1, SIGCONT);
+	else if (m.kind == INIT_NSFDS)
+		send_namespaces(in);
+}
+
+static void reap(struct init *in)
+{
+	struct init_msg m = { .kind = SANDBOX_EXITED };
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL)) > 0) {
+		if (pid != in->pid)
+			continue;
+		m.value = status;
+		if (WIFSTOPPED(status)) {
+			struct init_msg stopped = { .kind = SANDBOX_STOPPED,
+						    .value = WSTOPSIG(status) };
+
+			(void)chan_send(in->st->chan, &stopped, NULL, 0);
+			continue;
+		}
+		(void)chan_send(in->st->chan, &m, NULL, 0);
+		sys_exit(0);
+	}
+}
+
+_Noreturn static void supervise(struct init *in)
+{
+	struct pollfd p[2] = { { .fd = in->st->chan, .events = POLLIN } };
+	sigset_t chld;
+
+	(void)sigemptyset(&chld);
+	(void)sigaddset(&chld, SIGCHLD);
+	p[1] = (struct pollfd){ .fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK),
+				.events = POLLIN };
+	if (p[1].fd < 0 || lockdown_caps(CAP_BIT_KILL) < 0 || lockdown_no_new_privs() < 0 ||
+	    lockdown_filter() < 0)
+		fail_sys(in, -EPERM, "cannot lock down init");
+	for (;;) {
+		struct signalfd_siginfo si;
+
+		reap(in);
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			sys_exit(125);
+		if (p[1].revents)
+			(void)sys_read(p[1].fd, &si, sizeof(si));
+		if (p[0].revents)
+			serve_request(in);
+	}
+}
+
+/* Nothing of the tender's descriptors stays but the channel. */
+static void close_rest(struct init *in)
+{
+	int keep[1] = { in->st->chan };
+
+	(void)fd_close_but(keep, 1);
+}
+
+/* What /proc/1/cmdline shows inside: the tender's words are not the program's business. */
+static struct {
+	char *p;
+	size_t len;
+} title;
+
+void sandbox_title_area(int argc, char **argv)
+{
+	title.p = argc > 0 ? argv[0] : NULL;
+	title.len = argc > 0 ? (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]) : 0;
+}
+
+static void wipe_title(void)
+{
+	if (title.p) {
+		memset(title.p, 0, title.len);
+		(void)snprintf(title.p, title.len, "init");
+	}
+	(void)sys_prctl(PR_SET_NAME, (unsigned long)"polder-init", 0);
+}
+
+_Noreturn void init_main(struct init_start *st)
+{
+	struct init in = { .st = st, .spec = st->spec, .master = -1 };
+	sigset_t all;
+
+	sys_close(st->tender_chan);
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	die_with_tender(&in);
+	(void)SYS0(SYS_setsid);
+	wipe_title();
+	if (st->wait_for_tender)
+		wait_for(&in, INIT_MAPPED);
+	if (st->new_cgroup && SYS1(SYS_unshare, CLONE_NEWCGROUP) < 0)
+		fail_sys(&in, -EPERM, "cannot make a cgroup namespace");
+	start_payload(&in);
+	write_maps(&in);
+	build(&in);
+	open_terminal(&in);
+	join_network(&in);
+	wait_for(&in, INIT_GO);
+	futex_set(&in.meet->released, 1);
+	report_start(&in);
+	close_rest(&in);
+	supervise(&in);
+}

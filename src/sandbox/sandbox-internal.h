@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shared by the files of src/sandbox alone. */
+#ifndef POLDER_SANDBOX_INTERNAL_H
+#define POLDER_SANDBOX_INTERNAL_H
+
+#include "sandbox/sandbox.h"
+#include "sandbox/sys.h"
+
+/* ---- source.c ---- */
+
+/* Opens a path as granted (no symlink on the way, the same device and inode as the
+ * command line saw) in the caller's mount namespace: an O_PATH descriptor. */
+int source_open(const struct spec_mount *m, int *ret_fd, struct err *err);
+/* In init: a detached mount in m->fd for every mount with a source that has none. */
+int sources_clone(struct spec *s, struct err *err);
+/* In a tender that is root: the grants' mounts, with owners mapped. */
+int sources_clone_idmapped(struct spec *s, struct err *err);
+/* Overlay mounts for SPEC_MOUNT_SHADOW; empty: a directory of ours, attached. */
+int source_shadow(const struct spec_mount *m, int empty, int *ret_fd, struct err *err);
+
+/* What --accept-weaker accepts instead. */
+int source_plain(const struct spec_mount *m, int *ret_fd, struct err *err);
+
+/* ---- root.c ---- */
+
+/* In init: builds the tree of the spec and makes it the root. */
+int root_build(struct spec *s, struct err *err);
+
+/* ---- ids.c ---- */
+
+/* Writes the maps of a process in a new user namespace. pid 0: the caller itself. */
+int ids_write_maps(pid_t pid, const struct spec *s, struct err *err);
+/* A user namespace with these maps, for idmapped mounts; a descriptor. */
+int ids_userns(const struct spec_map *uid, const struct spec_map *gid, int *ret_fd,
+	       struct err *err);
+
+/* ---- payload.c ---- */
+
+enum payload_step {
+	STEP_NONE,
+	STEP_NETNS,
+	STEP_LOOPBACK,
+	STEP_IDS,
+	STEP_LIMITS,
+	STEP_CAPS,
+	STEP_FILTER,
+	STEP_LANDLOCK,
+	STEP_CHDIR,
+	STEP_STDIO,
+	STEP_EXEC,
+	STEP_COUNT
+};
+
+/* In one page that init and the payload share; the words are futexes. */
+struct rendezvous {
+	uint32_t ids_ready;  /* init → payload: maps are written */
+	uint32_t net_ready;  /* payload → init: netfd is there */
+	uint32_t released;   /* init → payload: the root stands, go */
+	uint32_t unshared;   /* payload → init: it has a descriptor table of its own */
+	uint32_t failed;     /* either: give up */
+	int32_t netfd;
+	int32_t step, error; /* of a payload that failed */
+};
+
+struct payload {
+	struct rendezvous *meet;
+	const struct spec *spec;
+	const struct sandbox_io *io;
+	int exec_pipe; /* write end */
+	int slave;     /* of the pty, -1; set by init before it releases */
+	mode_t umask;
+};
+
+/* Runs in the payload task; never returns. */
+int payload_main(void *payload);
+/* The steps, shared with exec; all return 0 or -errno. */
+int payload_ids(uint32_t flags, uint32_t uid, uint32_t gid);
+int payload_limits(uint32_t flags, uint64_t pids);
+int payload_privileges(uint32_t flags);
+int payload_stdio(const int *fd, int slave);
+void payload_signals(void);
+int payload_exec(char *const *argv, char *const *envp);
+const char *payload_step_text(int step);
+int loopback_up(void);
+
+void futex_wait(uint32_t *word, uint32_t while_value);
+void futex_set(uint32_t *word, uint32_t value);
+/* Waits until *word is set or meet->failed; false if failed. */
+bool meet_wait(struct rendezvous *meet, uint32_t *word);
+
+/* ---- init.c ---- */
+
+struct init_start {
+	struct spec *spec;
+	const struct sandbox_io *io;
+	int chan;
+	int tender_chan;     /* the other end, to be closed */
+	bool wait_for_tender; /* it writes the maps, or moves us into cgroups */
+	bool tender_maps;     /* it writes the maps */
+	bool new_cgroup;      /* the cgroup namespace is made after joining */
+	mode_t umask;
+};
+
+/* What goes over the channel. Both ends are one binary. */
+enum init_request {
+	INIT_MAPPED = 64, /* maps are written, cgroups joined */
+	INIT_GO,
+	INIT_SIGNAL,
+	INIT_SIGNAL_GROUP,
+	INIT_PAUSE,
+	INIT_RESUME,
+	INIT_NSFDS,
+};
+
+struct init_msg {
+	int32_t kind, value;
+	char text[640];
+};
+
+_Noreturn void init_main(struct init_start *st);
+int chan_send(int chan, const struct init_msg *m, const int *fds, size_t n_fds);
+/* A fork by clone3 with these flags, pids as fork's; -errno. */
+long fork_with(uint64_t flags);
+
+/* ---- pty.c ---- */
+int pty_open(int rootfd, uint16_t rows, uint16_t cols, int *ret_master, int *ret_slave);
+
+/* The namespaces that can be joined, in the order of struct sandbox_event.nsfds. */
+extern const char *const ns_names[SANDBOX_NS_MAX];
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sandbox.h - namespaces, mounts, ids, filters: the only code that calls them.
+ *
+ * One struct sandbox is one started environment, as its tender holds it. Order of
+ * calls: sandbox_start, then sandbox_release once everything else is recorded (the
+ * program does not run before), then sandbox_next_event whenever .chan is readable,
+ * until SANDBOX_EXITED or SANDBOX_FAILED; sandbox_fini kills what is left.
+ *
+ * The three roles are told in init.c. Errors: PE_REFUSED where this kernel or user
+ * cannot do what was asked, with a sentence that says what to change; PE_BAD where a
+ * granted path is not what the command line saw; -errno otherwise.
+ */
+#ifndef POLDER_SANDBOX_SANDBOX_H
+#define POLDER_SANDBOX_SANDBOX_H
+
+#include "base/err.h"
+#include "wire/spec.h"
+
+#include <sys/types.h>
+
+struct sandbox {
+	pid_t init; /* pid as the tender sees it; 0: none */
+	int chan;   /* SEQPACKET to init; readable: an event */
+	bool go_needed;
+};
+
+#define SANDBOX_INIT ((struct sandbox){ .chan = -1 })
+
+/* What the program gets as 0, 1, 2; -1: the pty's slave (pty must be true). Borrowed. */
+struct sandbox_io {
+	int fd[3];
+	bool pty;
+	uint16_t rows, cols;
+};
+
+enum sandbox_event_kind {
+	SANDBOX_NOTHING,
+	SANDBOX_PTY,	 /* fd: the pty's master, the caller's from then on */
+	SANDBOX_STARTED, /* the program's image runs */
+	SANDBOX_FAILED,	 /* text says why; value: 125, 126 or 127 */
+	SANDBOX_STOPPED, /* the program stopped itself; value: the signal */
+	SANDBOX_EXITED,	 /* value: a wait status */
+	SANDBOX_NSFDS,	 /* fds, answer to sandbox_ask_namespaces */
+};
+
+#define SANDBOX_NS_MAX 8
+
+struct sandbox_event {
+	enum sandbox_event_kind kind;
+	int value;
+	int fd;
+	int nsfds[SANDBOX_NS_MAX]; /* -1 where none; the caller's */
+	char text[640];
+};
+
+/* Called by main() before anything else: init wipes these words in its own copy. */
+void sandbox_title_area(int argc, char **argv);
+
+/* cgroup_procs: descriptors of cgroup.procs files to join, -1 ends; NULL: none. */
+int sandbox_start(struct sandbox *ret, struct spec *spec, const struct sandbox_io *io,
+		  const int *cgroup_procs, struct err *err);
+int sandbox_release(struct sandbox *sb, struct err *err);
+/* Zero with SANDBOX_NOTHING if nothing is there; -EPIPE when init is gone. */
+int sandbox_next_event(struct sandbox *sb, struct sandbox_event *ret);
+/* Signals to the program (not to init); group: to its process group. */
+int sandbox_signal(struct sandbox *sb, int sig, bool group);
+/* Stops or continues every process inside; none can evade it. */
+int sandbox_pause(struct sandbox *sb, bool stop);
+int sandbox_ask_namespaces(struct sandbox *sb);
+void sandbox_kill(struct sandbox *sb);
+/* Kills, reaps, closes. */
+void sandbox_fini(struct sandbox *sb);
+
+/*
+ * A second program in the same environment (exec): joins the namespaces given, with
+ * the same confinement. Returns the pid of a watcher process, the caller's child, that
+ * ends with the program's status (a signal is passed on as such, 126 and 127 as usual).
+ * tty: a pty is made inside, and its master sent over master_to.
+ */
+struct sandbox_exec {
+	const int *nsfds;
+	char *const *argv, *const *envp;
+	const char *cwd;
+	int fd[3];
+	bool tty;
+	int master_to;
+	uint16_t rows, cols;
+	uint32_t flags; /* of the spec */
+	uint32_t uid, gid;
+	const int *cgroup_procs;
+};
+int sandbox_exec(const struct sandbox_exec *x, pid_t *ret_watcher, struct err *err);
+
+/* A detached copy of a path inside those namespaces: a mount descriptor. */
+int sandbox_open_inside(const int *nsfds, const char *path, int *ret_mountfd,
+			struct err *err);
+
+#endif

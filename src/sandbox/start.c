@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The tender's side of a sandbox; init.c tells the whole. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "sandbox/sandbox-internal.h"
+
+static int explain_clone(int r, struct err *err)
+{
+	char *text = NULL;
+	bool off = fd_read_file_at(AT_FDCWD, "/proc/sys/user/max_user_namespaces", 64, &text,
+				   NULL, NULL) == 0 && str_starts(text, "0");
+
+	free(text);
+	if (r == -EPERM || off || r == -EINVAL)
+		return err_set(err, PE_REFUSED, "user namespaces are switched off here, and an "
+			       "environment needs one: set user.max_user_namespaces (sysctl) above "
+			       "0%s", geteuid() ? ", and kernel.unprivileged_userns_clone to 1 "
+			       "where there is such a switch; in a container, allow clone with "
+			       "new namespaces" : "");
+	if (r == -ENOSPC || r == -EUSERS)
+		return err_set(err, PE_REFUSED, "no more namespaces can be made: the limits in "
+			       "/proc/sys/user/ are reached");
+	return err_neg(err, r, "cannot make the environment's namespaces");
+}
+
+static int join_cgroups(const int *procs, pid_t pid, struct err *err)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", pid);
+
+	for (; procs && *procs >= 0; procs++) {
+		long r = sys_write(*procs, text, (size_t)n);
+
+		if (r < 0)
+			return err_neg(err, (int)r, "cannot move the environment into its cgroup");
+	}
+	return 0;
+}
+
+static int serve_start(struct sandbox *sb, const struct init_start *st, const int *procs,
+		       struct err *err)
+{
+	struct init_msg m = { .kind = INIT_MAPPED };
+	int r = join_cgroups(procs, sb->init, err);
+
+	if (r == 0 && st->tender_maps)
+		r = ids_write_maps(sb->init, st->spec, err);
+	if (r == 0 && (r = chan_send(sb->chan, &m, NULL, 0)) < 0)
+		r = err_neg(err, r, "cannot talk to the environment's init");
+	return r;
+}
+
+int sandbox_start(struct sandbox *ret, struct spec *spec, const struct sandbox_io *io,
+		  const int *cgroup_procs, struct err *err)
+{
+	uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+			 CLONE_NEWUTS | (cgroup_procs ? 0 : CLONE_NEWCGROUP);
+	struct init_start st = { .spec = spec, .io = io, .new_cgroup = cgroup_procs != NULL };
+	struct sandbox sb = SANDBOX_INIT;
+	int pair[2], r = spec_check(spec, err);
+	long pid;
+
+	if (r == 0 && geteuid() == 0)
+		r = sources_clone_idmapped(spec, err);
+	if (r != 0)
+		return r;
+	st.tender_maps = geteuid() == 0 || (spec->flags & SPEC_SUBUID_HELPER);
+	st.wait_for_tender = st.tender_maps || cgroup_procs;
+	st.umask = umask(0);
+	(void)umask(st.umask);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, "cannot make a channel to init");
+	st.chan = pair[1];
+	st.tender_chan = pair[0];
+	pid = fork_with(flags);
+	if (pid == 0)
+		init_main(&st);
+	(void)close(pair[1]);
+	sb.chan = pair[0];
+	if (pid < 0) {
+		(void)close(sb.chan);
+		return explain_clone((int)pid, err);
+	}
+	sb.init = (pid_t)pid;
+	if (st.wait_for_tender && (r = serve_start(&sb, &st, cgroup_procs, err)) != 0) {
+		sandbox_fini(&sb);
+		return r;
+	}
+	*ret = sb;
+	return 0;
+}
+
+static int request(struct sandbox *sb, int kind, int value)
+{
+	struct init_msg m = { .kind = kind, .value = value };
+
+	return sb->chan < 0 ? -EPIPE : chan_send(sb->chan, &m, NULL, 0);
+}
+
+int sandbox_release(struct sandbox *sb, struct err *err)
+{
+	int r = request(sb, INIT_GO, 0);
+
+	/* A closed channel has a FAILED waiting in it, which says more. */
+	return r == 0 || r == -EPIPE || r == -ECONNRESET ?
+		       0 : err_neg(err, r, "cannot release the program");
+}
+
+int sandbox_signal(struct sandbox *sb, int sig, bool group)
+{
+	return request(sb, group ? INIT_SIGNAL_GROUP : INIT_SIGNAL, sig);
+}
+
+int sandbox_pause(struct sandbox *sb, bool stop)
+{
+	return request(sb, stop ? INIT_PAUSE : INIT_RESUME, 0);
+}
+
+int sandbox_ask_namespaces(struct sandbox *sb)
+{
+	return request(sb, INIT_NSFDS, 0);
+}
+
+/* fds came in the order of the bits of mask. */
+static void spread(struct sandbox_event *ev, unsigned mask, const int *fds, size_t n)
+{
+	size_t next = 0;
+
+	for (size_t i = 0; i < SANDBOX_NS_MAX; i++)
+		ev->nsfds[i] = (mask & 1u << i) && next < n ? fds[next++] : -1;
+}
+
+int sandbox_next_event(struct sandbox *sb, struct sandbox_event *ret)
+{
+	struct sandbox_event ev = { .kind = SANDBOX_NOTHING, .fd = -1 };
+	int fds[SANDBOX_NS_MAX];
+	struct init_msg m;
+	size_t len, n = 0;
+	int r = fd_recv(sb->chan, &m, sizeof(m), &len, fds, SANDBOX_NS_MAX, &n, NULL);
+
+	*ret = ev;
+	if (r == -EAGAIN)
+		return 0;
+	if (r != 0 || len == 0)
+		return -EPIPE;
+	if (len != sizeof(m))
+		return -EPROTO;
+	ev.kind = (enum sandbox_event_kind)m.kind;
+	ev.value = m.value;
+	(void)snprintf(ev.text, sizeof(ev.text), "%s", m.text);
+	if (ev.kind == SANDBOX_NSFDS)
+		spread(&ev, (unsigned)m.value, fds, n);
+	else if (ev.kind == SANDBOX_PTY && n == 1)
+		ev.fd = fds[0];
+	else
+		fd_close_list(fds, n);
+	*ret = ev;
+	return 0;
+}
+
+void sandbox_kill(struct sandbox *sb)
+{
+	if (sb->init > 0)
+		(void)kill(sb->init, SIGKILL); /* ours, not yet reaped: the pid is its own */
+}
+
+void sandbox_fini(struct sandbox *sb)
+{
+	if (sb->init > 0) {
+		sandbox_kill(sb);
+		while (waitpid(sb->init, NULL, __WALL) < 0 && errno == EINTR)
+			;
+	}
+	if (sb->chan >= 0)
+		(void)close(sb->chan);
+	*sb = SANDBOX_INIT;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * dir: a directory or a file.
+ *
+ * A host directory that is granted for writing is shared with the host as it stands,
+ * but for what would let the program run code outside later (git's hooks and
+ * configuration, direnv's .envrc: read-only unless granted by name) and for Polder's
+ * own places (covered).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "server/server-internal.h"
+
+int server_examine(struct spec *s, struct spec_mount *m, const char *path, uint32_t *ret_mode,
+		   struct err *err)
+{
+	auto_fd fd = open(path, O_PATH | O_CLOEXEC);
+	char link[64], real[4096];
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return err_sys(err, "cannot grant '%s'", path);
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, real, sizeof(real));
+	if (n < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "cannot examine '%s'", path);
+	if ((size_t)n >= sizeof(real))
+		return err_set(err, -ENAMETOOLONG, "cannot grant '%s': its path is too long", path);
+	real[n] = '\0';
+	m->src = spec_str(s, real);
+	m->dev = st.st_dev;
+	m->ino = st.st_ino;
+	m->flags |= SPEC_MOUNT_GRANT | (S_ISDIR(st.st_mode) ? 0 : SPEC_MOUNT_IS_FILE);
+	*ret_mode = st.st_mode;
+	return s->failed ? err_oom(err) : 0;
+}
+
+/* True if inner is outer or lies below it. */
+static bool lies_in(const char *inner, const char *outer)
+{
+	size_t n = strlen(outer);
+
+	if (n == 1 && outer[0] == '/')
+		return true;
+	return strncmp(inner, outer, n) == 0 && (inner[n] == '/' || inner[n] == '\0');
+}
+
+static void protect_programs(struct spec *s, const struct server_ctx *cx, const char *src,
+			     const char *dst)
+{
+	const char *rest = cx->programs + (streq(src, "/") ? 0 : strlen(src));
+
+	if (!cx->programs[0] || !lies_in(cx->programs, src) || streq(cx->programs, src))
+		return;
+	(void)spec_add_mount(s, SPEC_MOUNT_BIND, cx->programs,
+			     spec_strf(s, "%s%s", streq(dst, "/") ? "" : dst, rest));
+	s->mounts[s->n_mounts - 1].flags |= SPEC_MOUNT_RO | SPEC_MOUNT_GRANT;
+}
+
+/* Polder's own places are covered where a grant holds them, and cannot be granted. */
+static int guard_places(struct spec *s, const struct server_ctx *cx, const char *src,
+			const char *dst, bool writable, struct err *err)
+{
+	const char *const places[] = { cx->places->run, cx->places->data, cx->places->config };
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		char real[4096];
+		const char *place = realpath(places[i], real) ? real : places[i];
+		const char *rest;
+
+		if (cx->own_dirs && lies_in(src, cx->own_dirs))
+			continue;
+		if (lies_in(src, place))
+			return err_set(err, PE_REFUSED, "'%s' belongs to Polder itself and is "
+				       "granted to nobody", src);
+		if (!lies_in(place, src))
+			continue;
+		rest = place + (streq(src, "/") ? 0 : strlen(src));
+		if (writable) /* what is not there cannot be covered */
+			(void)mkdir(place, 0700);
+		(void)spec_add_mount(s, SPEC_MOUNT_MASK, NULL,
+				     spec_strf(s, "%s%s", streq(dst, "/") ? "" : dst, rest));
+	}
+	if (writable)
+		protect_programs(s, cx, src, dst);
+	return 0;
+}
+
+static bool is_kind(const char *dir, const char *name, mode_t kind)
+{
+	char path[4352];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return lstat(path, &st) == 0 && (st.st_mode & S_IFMT) == kind;
+}
+
+static void bind_below(struct spec *s, const char *src, const char *dst, const char *name,
+		       uint32_t flags)
+{
+	struct spec_mount *m = spec_add_mount(s, SPEC_MOUNT_BIND,
+					      spec_strf(s, "%s/%s", src, name),
+					      spec_strf(s, "%s/%s", dst, name));
+
+	m->flags = flags | SPEC_MOUNT_GRANT;
+}
+
+/* .git is mounted on itself, so that it cannot be renamed and replaced. */
+static void protect_from_planting(struct spec *s, const char *src, const char *dst)
+{
+	if (is_kind(src, ".git", S_IFDIR)) {
+		bind_below(s, src, dst, ".git", 0);
+		if (is_kind(src, ".git/hooks", S_IFDIR))
+			bind_below(s, src, dst, ".git/hooks", SPEC_MOUNT_RO);
+		if (is_kind(src, ".git/config", S_IFREG))
+			bind_below(s, src, dst, ".git/config", SPEC_MOUNT_RO | SPEC_MOUNT_IS_FILE);
+	} else if (is_kind(src, ".git", S_IFREG)) {
+		bind_below(s, src, dst, ".git", SPEC_MOUNT_RO | SPEC_MOUNT_IS_FILE);
+	}
+	if (is_kind(src, ".envrc", S_IFREG))
+		bind_below(s, src, dst, ".envrc", SPEC_MOUNT_RO | SPEC_MOUNT_IS_FILE);
+}
+
+static int check_kind(const char *path, uint32_t mode, struct err *err)
+{
+	if (S_ISDIR(mode) || S_ISREG(mode))
+		return 0;
+	if (S_ISSOCK(mode))
+		return err_set(err, PE_USAGE, "'%s' is a socket, and a dir carries files; grant it "
+			       "as -g socket:%s=parent", path, path);
+	return err_set(err, PE_USAGE, "'%s' is a %s; a dir carries directories and regular files "
+		       "only", path, S_ISFIFO(mode) ? "FIFO" : "device");
+}
+
+/* subdir= is taken beneath the granted directory, wherever its links point. */
+static int below(const char *path, const char *sub, char *ret, size_t size, struct err *err)
+{
+	int n = snprintf(ret, size, "%s/%s", streq(path, "/") ? "" : path, sub);
+	char real_path[4096], real[4096];
+
+	if (n < 0 || (size_t)n >= size)
+		return err_set(err, -ENAMETOOLONG, "'%s/%s' is too long", path, sub);
+	if (!realpath(path, real_path) || !realpath(ret, real))
+		return err_sys(err, "cannot grant '%s'", ret);
+	if (!lies_in(real, real_path))
+		return err_set(err, PE_REFUSED, "subdir=%s leads out of '%s'", sub, path);
+	return 0;
+}
+
+static int host_dir(struct spec *s, const struct binding *b, const struct server_ctx *cx,
+		    const char *path, struct err *err)
+{
+	const struct kv *sub = binding_caretaker(b, "subdir");
+	bool ro = binding_readonly(b);
+	struct spec_mount *m;
+	const char *src;
+	char joined[4352];
+	uint32_t mode = 0;
+	int r;
+
+	if (sub && sub->value) {
+		r = below(path, sub->value, joined, sizeof(joined), err);
+		if (r != 0)
+			return r;
+		path = joined;
+	}
+	m = spec_add_mount(s, SPEC_MOUNT_BIND, NULL, b->slot);
+	r = server_examine(s, m, path, &mode, err);
+	if (r == 0)
+		r = check_kind(path, mode, err);
+	if (r != 0)
+		return r;
+	if (ro && S_ISDIR(mode))
+		m->kind = SPEC_MOUNT_SHADOW;
+	m->flags |= (ro ? SPEC_MOUNT_RO : 0) | (cx->accept_weaker ? SPEC_MOUNT_WEAKER : 0);
+	src = m->src; /* m moves when a mount is added */
+	if (!ro && S_ISDIR(mode))
+		protect_from_planting(s, src, b->slot);
+	return guard_places(s, cx, src, b->slot, !ro && S_ISDIR(mode), err);
+}
+
+/* In memory for a disposable environment, on disk for one that is kept. */
+static int own_dir(struct spec *s, const struct binding *b, const struct server_ctx *cx,
+		   struct err *err)
+{
+	const struct kv *size = binding_option(b, "size");
+	struct spec_mount *m;
+	uint32_t mode;
+	char *path;
+
+	if (!cx->own_dirs || (size && size->value)) {
+		m = spec_add_mount(s, SPEC_MOUNT_SCRATCH, NULL, b->slot);
+		if (size && size->value && !str_to_bytes(size->value, &m->size))
+			return err_set(err, PE_USAGE, "%s: size=%s is no number of bytes", b->slot,
+				       size->value);
+		return 0;
+	}
+	path = spec_strf(s, "%s/%s", cx->own_dirs, b->slot + 1);
+	for (char *p = path ? path + strlen(cx->own_dirs) + 1 : NULL; p && *p; p++)
+		if (*p == '/')
+			*p = '!'; /* one level; "!" is rare enough to be read */
+	if (!path || (mkdir(path, 0755) < 0 && errno != EEXIST))
+		return err_sys(err, "cannot make '%s'", path ? path : "");
+	m = spec_add_mount(s, SPEC_MOUNT_BIND, NULL, b->slot);
+	return server_examine(s, m, path, &mode, err);
+}
+
+static void fake_dir(struct spec *s, const struct binding *b)
+{
+	struct spec_mount *m = spec_add_mount(s, SPEC_MOUNT_SCRATCH, NULL, b->slot);
+
+	m->flags |= SPEC_MOUNT_RO;
+	for (size_t i = 0; i < b->n_fakes; i++) {
+		const struct fake_file *f = &b->fakes[i];
+		char *data = spec_alloc(s, f->content_len + 1);
+
+		m = spec_add_mount(s, SPEC_MOUNT_FILE, NULL,
+				   spec_strf(s, "%s/%s", b->slot, f->path));
+		if (data && f->content_len)
+			memcpy(data, f->content, f->content_len);
+		m->data = data;
+		m->data_len = data ? f->content_len : 0;
+	}
+}
+
+static int env_dir(struct spec *s, const struct binding *b, const struct server_ctx *cx,
+		   struct err *err)
+{
+	bool is_file = false;
+	int fd = -1, r;
+	struct spec_mount *m;
+
+	if (!cx->open_server)
+		return err_set(err, PE_REFUSED, "%s=env:%s needs the other environment to run: "
+			       "use polder up", b->slot, b->ref);
+	r = cx->open_server(cx->userdata, b, &fd, &is_file, err);
+	if (r != 0)
+		return r;
+	m = spec_add_mount(s, SPEC_MOUNT_ENV, "/", b->slot);
+	m->fd = fd;
+	m->flags = (is_file ? SPEC_MOUNT_IS_FILE : 0) |
+		   (binding_readonly(b) ? SPEC_MOUNT_RO : 0);
+	return 0;
+}
+
+int server_dir(struct spec *s, const struct genv *e, const struct binding *b,
+	       const struct server_ctx *cx, struct err *err)
+{
+	(void)e;
+	switch (b->source) {
+	case SRC_HOST:
+		return host_dir(s, b, cx, b->ref, err);
+	case SRC_PARENT:
+		return host_dir(s, b, cx, b->slot, err);
+	case SRC_OWN:
+		return own_dir(s, b, cx, err);
+	case SRC_NULL:
+	case SRC_FAKE:
+		fake_dir(s, b);
+		return 0;
+	case SRC_ENV:
+		return env_dir(s, b, cx, err);
+	case SRC_STORE:
+	case SRC_COUNT:
+		break;
+	}
+	return err_set(err, PE_REFUSED, "%s: %s comes with the store, which this version does not "
+		       "have", b->slot, source_name(b->source));
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shared by the files of src/server alone. */
+#ifndef POLDER_SERVER_INTERNAL_H
+#define POLDER_SERVER_INTERNAL_H
+
+#include "server/server.h"
+
+typedef int server_fn(struct spec *s, const struct genv *e, const struct binding *b,
+		      const struct server_ctx *cx, struct err *err);
+
+server_fn server_console, server_dir, server_net, server_clock, server_entropy,
+	server_identity, server_socket;
+
+/* The root that a program gets when none was asked for, and what every root gets. */
+int server_root(struct spec *s, const struct genv *e, const struct server_ctx *cx,
+		struct err *err);
+int server_etc(struct spec *s, const struct genv *e, const struct server_ctx *cx,
+	       struct err *err);
+
+/* The home directory inside, and the user's name there. */
+const char *server_home(const struct spec *s);
+const char *server_user_name(const struct genv *e, const struct spec *s);
+
+/* Fills src, dev and ino of a grant; *ret_mode is the st_mode. */
+int server_examine(struct spec *s, struct spec_mount *m, const char *path, uint32_t *ret_mode,
+		   struct err *err);
+
+#endif

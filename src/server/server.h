@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * server.h - from bindings that the graph has decided to a spec that a tender enforces.
+ *
+ * One file per interface knows its own, parent, null and fake for a Linux program, and
+ * adds what it takes to the spec. Nothing is started here, and nothing on the host is
+ * changed but what a grant asks for by its nature (a missing `-w` path is made by the
+ * command line before).
+ *
+ * Errors: PE_USAGE, PE_NOTFOUND, PE_REFUSED with the sentence for the person.
+ */
+#ifndef POLDER_SERVER_SERVER_H
+#define POLDER_SERVER_SERVER_H
+
+#include "base/err.h"
+#include "graph/graph.h"
+#include "state/places.h"
+#include "wire/spec.h"
+
+#include <sys/types.h>
+
+/* Who asks, and from where. All borrowed. */
+struct server_ctx {
+	uid_t uid;
+	gid_t gid;
+	const char *cwd, *home, *user;
+	char *const *environ_;
+	const struct places *places;
+	const char *programs; /* the directory of Polder's own programs */
+	const char *own_dirs; /* where a kept environment's own directories live; NULL: in memory */
+	uint32_t uid_base;    /* for an environment started by root */
+	bool accept_weaker;
+	bool terminal;	      /* TERM and the like are passed on */
+	/* Opens a server that another environment exposes: a detached mount. */
+	int (*open_server)(void *userdata, const struct binding *b, int *ret_mountfd,
+			   bool *ret_is_file, struct err *err);
+	void *userdata;
+};
+
+/* Everything: root, ids, variables, every binding. ret starts as SPEC_INIT. */
+int server_plan(struct spec *ret, const struct genv *e, const struct server_ctx *cx,
+		struct err *err);
+
+/* The user numbers that an environment started by root runs under: 65536 from here. */
+#define SERVER_UID_BASE 0x70000000u
+#define SERVER_UID_SLOTS 4096u
+
+#endif
