@@ -273,24 +273,28 @@ int fd_dup_above(int fd, int min)
 	return copy < 0 ? -errno : copy;
 }
 
+/* from to to inclusive; an empty range is fine. */
+static int close_from(unsigned from, unsigned to)
+{
+	if (from > to)
+		return 0;
+	return syscall(SYS_close_range, from, to, 0) < 0 ? -errno : 0;
+}
+
 int fd_close_but(const int *keep, size_t n)
 {
 	unsigned from = 0;
+	int r = 0;
 
-	for (size_t i = 0; i <= n; i++) {
-		unsigned to = i < n ? (unsigned)keep[i] : ~0U;
-
-		if (i < n && (keep[i] < 0 || to < from))
+	for (size_t i = 0; i < n; i++)
+		if (keep[i] < 0 || (i > 0 && keep[i] <= keep[i - 1]))
 			return -EINVAL;
-		if (i == n) {
-			if (syscall(SYS_close_range, from, ~0U, 0) < 0)
-				return -errno;
-		} else if (to > from && syscall(SYS_close_range, from, to - 1, 0) < 0) {
-			return -errno;
-		}
-		from = to + 1;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (keep[i] > 0)
+			r = close_from(from, (unsigned)keep[i] - 1);
+		from = (unsigned)keep[i] + 1;
 	}
-	return 0;
+	return r == 0 ? close_from(from, ~0U) : r;
 }
 
 void fd_close_list(const int *fds, size_t n)

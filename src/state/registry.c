@@ -483,6 +483,7 @@ static int begin_again(struct registry *reg, struct reg_entry *e, const struct r
 int registry_restart(struct registry *reg, const struct reg_id *id, uint64_t generation,
 		     const struct reg_new *again, struct reg_held *ret, struct err *err)
 {
+	const struct reg_id wanted = *id; /* may lie in *ret */
 	auto_table t = { 0 };
 	struct reg_entry *e;
 	int r;
@@ -494,7 +495,7 @@ int registry_restart(struct registry *reg, const struct reg_id *id, uint64_t gen
 	if (r != 0)
 		return r;
 	r = registry_read(reg, &t, err);
-	e = r == 0 ? reg_table_get(&t, id) : NULL;
+	e = r == 0 ? reg_table_get(&t, &wanted) : NULL;
 	if (r == 0)
 		r = may_restart(e, generation, err);
 	if (r == 0)
