@@ -150,8 +150,8 @@ static int slot_taken(const struct binding *old, struct err *err)
 	auto_str at = STR_INIT;
 
 	pos_write(old->pos, &at);
-	return err_set(err, PE_EXISTS, "the slot \"%.200s\" is bound twice; the other binding "
-		       "is at %s", old->slot, str_text(&at));
+	return err_set(err, PE_EXISTS, "the slot \"%.200s\" is bound twice (first: "
+		       "%s)", old->slot, str_text(&at));
 }
 
 int genv_add_binding(struct genv *e, enum iface iface, const char *slot, struct pos pos,

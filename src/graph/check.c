@@ -324,7 +324,7 @@ static void check_binding(struct check *c, struct binding *b)
 		return;
 	check_source(c, b);
 	check_places(c, b);
-	if (b->source == SRC_ENV && b->ref)
+	if (b->source == SRC_ENV && b->ref && (b->iface == IF_DIR || b->iface == IF_SOCKET))
 		resolve(c, b);
 }
 

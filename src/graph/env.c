@@ -190,8 +190,8 @@ static int check_name(const struct graph *g, const char *name, struct err *err)
 		auto_str at = STR_INIT;
 
 		pos_write(other->pos, &at);
-		return err_set(err, PE_EXISTS, "there are two environments \"%s\"; the other "
-			       "is at %s", name, str_text(&at));
+		return err_set(err, PE_EXISTS, "there are two environments \"%s\" (first: "
+			       "%s)", name, str_text(&at));
 	}
 	return 0;
 }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The binding grammar: each line of the input is one binding of one environment. What
+ * was understood is written, read again and written again: the texts must be the same.
+ * Then everything that looks at bindings looks at them.
+ */
+#include "graph/graph.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct path_base base = { .cwd = "/cwd", .home = "/home/u" };
+
+static void require(bool condition)
+{
+	if (!condition)
+		abort();
+}
+
+static void round_trip(const struct binding *b)
+{
+	struct graph *g = graph_new();
+	struct genv *e = NULL;
+	struct binding *again = NULL;
+	auto_str first = STR_INIT, second = STR_INIT;
+
+	require(g && graph_env_new(g, "x", (struct pos){ 0 }, &e, NULL) == 0);
+	binding_write(b, &first);
+	require(graph_env_bind(e, str_text(&first), NULL, (struct pos){ 0 }, &again, NULL) == 0);
+	binding_write(again, &second);
+	require(streq(str_text(&first), str_text(&second)));
+	require(again->iface == b->iface && again->source == b->source);
+	require(again->n_options == b->n_options && again->n_through == b->n_through);
+	require(streq(again->slot, b->slot));
+	graph_free(g);
+}
+
+static void look(struct graph *g, struct genv *e)
+{
+	struct host_facts all = HOST_FACTS_ALL, none = { 0 };
+	auto_str out = STR_INIT;
+	struct json j = JSON_INIT(&out);
+	struct diags d = { 0 };
+
+	(void)graph_check(g, &none, false, &d);
+	(void)graph_check(g, &all, true, &d);
+	diags_sort(&d);
+	diags_write(&d, g, &out);
+	for (size_t i = 0; i < e->n_bindings; i++)
+		(void)graph_why(g, "e", e->bindings[i].slot, &out);
+	graph_to_dot(g, &out);
+	require(graph_authdiff(g, g, false, &out) == 0);
+	str_clear(&out);
+	graph_to_json(g, &all, &j);
+	diags_fini(&d);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct graph *g = graph_new();
+	auto_free char *text = malloc(size + 1);
+	struct genv *e = NULL;
+	char *line, *next;
+
+	require(g && text && graph_env_new(g, "e", (struct pos){ 0 }, &e, NULL) == 0);
+	if (size > 0)
+		memcpy(text, data, size);
+	text[size] = '\0';
+	for (line = text; line; line = next) {
+		struct err err = ERR_INIT;
+		struct binding *b = NULL;
+		int r;
+
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		r = graph_env_bind(e, line, &base, (struct pos){ "f", 1, 1 }, &b, &err);
+		require(r == 0 || (r > 0 && *err.text));
+		if (r == 0)
+			round_trip(b);
+	}
+	require(genv_add_defaults(e) == 0 || e->n_bindings > 1000);
+	look(g, e);
+	graph_free(g);
+	return 0;
+}
