@@ -182,25 +182,27 @@ bool str_to_ms(const char *s, uint64_t *ret_ms)
 	return false;
 }
 
-/* Levenshtein's distance, words cut at 31 characters. */
+/* Insertions, deletions, changes, and two neighbours swapped; words cut at 31
+ * characters. rows: this one, the one above, the one above that. */
 static size_t distance(const char *a, const char *b)
 {
-	size_t row[32], la = MIN(strlen(a), (size_t)31), lb = MIN(strlen(b), (size_t)31);
+	size_t rows[3][32], la = MIN(strlen(a), (size_t)31), lb = MIN(strlen(b), (size_t)31);
 
 	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
+		rows[0][j] = j;
 	for (size_t i = 1; i <= la; i++) {
-		size_t diag = row[0];
+		size_t *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
 
 		row[0] = i;
 		for (size_t j = 1; j <= lb; j++) {
-			size_t up = row[j], best = MIN(up, row[j - 1]) + 1;
+			bool same = a[i - 1] == b[j - 1];
 
-			row[j] = MIN(best, diag + (a[i - 1] != b[j - 1]));
-			diag = up;
+			row[j] = MIN(MIN(up[j], row[j - 1]) + 1, up[j - 1] + !same);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				row[j] = MIN(row[j], up2[j - 2] + 1);
 		}
 	}
-	return row[lb];
+	return rows[la % 3][lb];
 }
 
 const char *str_nearest(const char *word, const char *const *names, size_t n)

@@ -61,7 +61,7 @@ struct pos ynode_text_pos(const struct ynode *n)
 {
 	struct pos pos = n->pos;
 
-	pos.column += n->plain ? 0 : 1;
+	pos.column += n->quoted;
 	return pos;
 }
 
@@ -302,13 +302,16 @@ static int on_scalar(struct reader *r, struct fy_event *ev)
 	struct fy_token *t = ev->scalar.value;
 	size_t len = 0;
 	const char *text = t ? fy_token_get_text(t, &len) : "";
-	bool plain = !t || fy_token_scalar_style(t) == FYSS_PLAIN;
+	enum fy_scalar_style style = t ? fy_token_scalar_style(t) : FYSS_PLAIN;
 	struct ynode *n = node_new(r, Y_SCALAR, event_pos(r, ev));
 
 	if (!n || !text)
 		return -ENOMEM;
+	n->plain = style == FYSS_PLAIN;
+	n->quoted = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+	if (n->quoted && n->pos.column > 1)
+		n->pos.column--; /* the library's mark is behind the quote */
 	refuse_tag(r, ev, n->pos);
-	n->plain = plain;
 	if (memchr(text, '\0', len)) {
 		diags_add(r->d, n->pos, false, NULL, "a text cannot hold a zero byte");
 		len = 0;
@@ -319,7 +322,7 @@ static int on_scalar(struct reader *r, struct fy_event *ev)
 	memcpy(n->text, text, len);
 	n->text[len] = '\0';
 	n->len = len;
-	if (plain && is_null(text, len))
+	if (n->plain && is_null(text, len))
 		n->type = Y_NULL;
 	return keep_anchor(r, ev, n) < 0 ? -ENOMEM : place_node(r, n);
 }
@@ -331,6 +334,8 @@ static int on_alias(struct reader *r, struct fy_event *ev)
 	struct pos pos = event_pos(r, ev);
 	struct ynode *null;
 
+	if (pos.column > 1)
+		pos.column--; /* the library's mark is behind the star */
 	for (struct anchor *a = r->anchors; name && a; a = a->next)
 		if (strlen(a->name) == len && !memcmp(a->name, name, len) && !a->node->open)
 			return place_node(r, a->node);

@@ -21,7 +21,8 @@ struct ypair {
 struct ynode {
 	struct ynode *next; /* all nodes, for yaml_fini */
 	enum ytype type;
-	bool plain; /* written without quotes */
+	bool plain;  /* written without quotes, not as a block */
+	bool quoted; /* in ' or " */
 	bool open;  /* its end was not seen yet: an alias to it would be a cycle */
 	bool seen;  /* of the reader: its mistakes were reported already */
 	struct pos pos;
