@@ -140,6 +140,13 @@ static void fold_started(struct reg_entry *e, struct reg_reader *r)
 	free(cgroups);
 }
 
+static void clear_cleaned(struct reg_entry *e)
+{
+	e->cleanup_due = false;
+	e->uid_base = e->uid_count = 0;
+	e->cgroups[0] = '\0';
+}
+
 static void fold_stopped(struct reg_entry *e, struct reg_reader *r)
 {
 	uint32_t status = reg_get_u32(r), flags = reg_get_u32(r);
@@ -151,6 +158,8 @@ static void fold_stopped(struct reg_entry *e, struct reg_reader *r)
 	e->state = REG_STOPPED;
 	e->tender = 0;
 	e->died = flags & REG_STOPPED_DIED;
+	if (!e->died)
+		clear_cleaned(e); /* its tender did that */
 	e->cleanup_due = e->died;
 	e->has_status = !e->died;
 	e->status = (int)status;
@@ -192,13 +201,6 @@ static void fold_bind(struct reg_entry *e, enum reg_type type, struct reg_reader
 		*b = e->binds[--e->n_binds];
 	}
 	free(new.text);
-}
-
-static void clear_cleaned(struct reg_entry *e)
-{
-	e->cleanup_due = false;
-	e->uid_base = e->uid_count = 0;
-	e->cgroups[0] = '\0';
 }
 
 static void fold_event(struct reg_table *t, enum reg_type type, struct reg_reader *r)

@@ -10,6 +10,10 @@
  *
  * The run directory may vanish at a reboot. Then the journal does not know the id, and
  * the environment is taken up, stopped, from its file `env`.
+ *
+ * One user may have several run directories over one data directory (a session, and a
+ * job without one). So whoever tends a kept environment holds a lock on its directory
+ * too; what is locked is not taken up, started, removed or cleared away.
  */
 #include "base/fd.h"
 #include "state/registry-internal.h"
@@ -19,7 +23,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define ENV_FILE_MAX 16384
 #define FIRST_LINE "polder-environment 1"
@@ -157,32 +163,67 @@ static struct reg_entry *env_parse(const struct reg_id *id, char *text)
 
 /* ---- storing and removing ---- */
 
-int kept_store(struct registry *reg, const struct reg_entry *e, const void *spec, size_t len,
-	       struct err *err)
+/* A look by somebody else takes the lock for a moment: so not at the first try alone. */
+static bool lock_dir(int dir)
 {
-	auto_str text = STR_INIT;
+	const struct timespec pause = { .tv_nsec = 2000000 };
+
+	for (int tries = 0; flock(dir, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK || tries == 5)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+int kept_lock(struct registry *reg, const struct reg_id *id, bool make, int *ret_fd,
+	      struct err *err)
+{
 	auto_fd envfd = -1, dir = -1;
 	char path[64];
 	int r;
 
-	r = kept_open(reg, true, &envfd, err);
+	r = kept_open(reg, make, &envfd, err);
 	if (r != 0)
 		return r;
-	file_of(&e->id, NULL, path);
-	if (mkdirat(envfd, path, 0700) < 0 && errno != EEXIST)
+	file_of(id, NULL, path);
+	if (make && mkdirat(envfd, path, 0700) < 0 && errno != EEXIST)
 		return err_sys(err, "cannot make a directory in '%s/env'", reg->places.data);
-	dir = openat(envfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	errno = ENOENT;
+	if (envfd >= 0)
+		dir = openat(envfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 && errno == ENOENT)
+		return err_set(err, PE_NOTFOUND, "what '%s/env' kept of this environment is "
+			       "gone", reg->places.data);
 	if (dir < 0)
-		return err_sys(err, "cannot open the directory of '%s'", e->name);
+		return err_sys(err, "cannot open '%s/env/%s'", reg->places.data, path);
+	if (!lock_dir(dir))
+		return errno != EWOULDBLOCK ? err_sys(err, "cannot lock '%s/env/%s'",
+						      reg->places.data, path) :
+		       err_set(err, PE_BUSY, "this environment runs, started with another "
+			       "runtime directory than '%s'", reg->places.run);
+	*ret_fd = TAKE_FD(dir);
+	return 0;
+}
+
+int kept_store(struct registry *reg, int keptfd, const struct reg_entry *e, const void *spec,
+	       size_t len, struct err *err)
+{
+	auto_str text = STR_INIT;
+	auto_fd envfd = -1;
+	int r;
+
 	if (spec) {
-		r = fd_write_file_at(dir, "spec", spec, len, 0600, FD_WRITE_SYNC, err);
+		r = fd_write_file_at(keptfd, "spec", spec, len, 0600, FD_WRITE_SYNC, err);
 		if (r != 0)
 			return r;
 	}
 	env_write(e, &text);
 	if (text.failed)
 		return err_oom(err);
-	r = fd_write_file_at(dir, "env", text.p, text.len, 0600, FD_WRITE_SYNC, err);
+	r = fd_write_file_at(keptfd, "env", text.p, text.len, 0600, FD_WRITE_SYNC, err);
+	if (r == 0)
+		r = kept_open(reg, true, &envfd, err);
 	if (r == 0 && fsync(envfd) < 0)
 		r = err_sys(err, "cannot write '%s/env' to the disk", reg->places.data);
 	return r;
@@ -251,6 +292,17 @@ static int take_up_one(struct registry *reg, struct reg_table *t, int envfd,
 	return reg_table_put(t, e) ? 0 : err_oom(err);
 }
 
+/* Tended, or being made, by somebody with another run directory. */
+static bool is_locked(int envfd, const struct reg_id *id)
+{
+	auto_fd dir = -1;
+	char path[64];
+
+	file_of(id, NULL, path);
+	dir = openat(envfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return dir < 0 || flock(dir, LOCK_SH | LOCK_NB) < 0;
+}
+
 static bool add_id(struct reg_ids *ids, const struct reg_id *id)
 {
 	struct reg_id *bigger = realloc(ids->v, (ids->n + 1) * sizeof(*bigger));
@@ -260,6 +312,26 @@ static bool add_id(struct reg_ids *ids, const struct reg_id *id)
 	ids->v = bigger;
 	ids->v[ids->n++] = *id;
 	return true;
+}
+
+/* Those that were removed by way of another run directory. */
+static int drop_removed(struct registry *reg, struct reg_table *t, int envfd, struct err *err)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct reg_entry *e = t->v[i];
+		struct reg_id id;
+		int r;
+
+		if (!e || !e->kept || e->cleanup_due || e->state != REG_STOPPED ||
+		    kept_is_there(envfd, &e->id))
+			continue;
+		id = e->id;
+		r = registry_write_head(reg, REG_T_REMOVED, &id, e->generation, err);
+		if (r != 0)
+			return r;
+		reg_table_drop(t, &id);
+	}
+	return 0;
 }
 
 int kept_take_up(struct registry *reg, struct reg_table *t, struct reg_ids *remains,
@@ -277,10 +349,12 @@ int kept_take_up(struct registry *reg, struct reg_table *t, struct reg_ids *rema
 		(void)close(envfd);
 		return err_sys(err, "cannot read '%s/env'", reg->places.data);
 	}
+	r = drop_removed(reg, t, envfd, err);
 	while (r == 0 && (de = readdir(dir))) {
 		struct reg_id id;
 
-		if (!reg_id_from_hex(de->d_name, &id) || reg_table_get(t, &id))
+		if (!reg_id_from_hex(de->d_name, &id) || reg_table_get(t, &id) ||
+		    is_locked(envfd, &id))
 			continue;
 		if (kept_is_there(envfd, &id))
 			r = take_up_one(reg, t, envfd, &id, err);

@@ -106,9 +106,15 @@ bool reg_holds_current(const struct reg_held *h);
 
 /* data/env; -1 in ret_fd and 0 if there is none and make is false. */
 int kept_open(struct registry *reg, bool make, int *ret_fd, struct err *err);
+/*
+ * Its directory, locked against those who have another run directory. PE_BUSY: one of
+ * them tends it. PE_NOTFOUND if there is none and make is false.
+ */
+int kept_lock(struct registry *reg, const struct reg_id *id, bool make, int *ret_fd,
+	      struct err *err);
 /* Writes spec (if not NULL) and the file `env`, which makes it count, in this order. */
-int kept_store(struct registry *reg, const struct reg_entry *e, const void *spec, size_t len,
-	       struct err *err);
+int kept_store(struct registry *reg, int keptfd, const struct reg_entry *e, const void *spec,
+	       size_t len, struct err *err);
 bool kept_is_there(int envfd, const struct reg_id *id);
 /* Lock held: it does not count any more. Its directory is left to kept_remove(). */
 int kept_forget(struct registry *reg, const struct reg_id *id, struct err *err);
@@ -118,11 +124,18 @@ struct reg_ids {
 	size_t n;
 };
 /*
- * Lock held: those that t does not know are added to it and to the journal. remains:
- * directories that do not count, for kept_remove() without the lock; the caller frees v.
+ * Lock held: those that t does not know are added to it and to the journal, those whose
+ * file `env` is gone are dropped from both. remains: directories that do not count, for kept_remove() without the lock; the caller frees v.
  */
 int kept_take_up(struct registry *reg, struct reg_table *t, struct reg_ids *remains,
 		 struct err *err);
+
+/* ---- uids.c: under the journal's lock ---- */
+
+int uids_take(struct registry *reg, const struct reg_id *id, uint32_t *ret_base,
+	      struct err *err);
+void uids_release(struct registry *reg, const struct reg_id *id, uint32_t base);
+int uids_sweep(struct registry *reg, const struct reg_table *t, struct err *err);
 
 /* ---- sweep.c ---- */
 

@@ -8,7 +8,8 @@
  * lock, in an order that lets whoever comes next see from these three how far a killed
  * one got. Nobody is asked, no number of a process is believed.
  *
- * create    1 record ENTRY (created)   2 mkdir e/ID   3 its `lock`, locked
+ * create    0 root's: a range of user numbers (uids.c)
+ *           1 record ENTRY (created)   2 mkdir e/ID   3 its `lock`, locked
  *           4 let go of the journal    5 kept: data/env/ID/spec, then its file `env`
  *   killed after 1..3   an entry that should be alive and whose lock is free: it died.
  *                       Disposable: forgotten. Kept without its file `env`: the same,
@@ -108,7 +109,9 @@ void reg_held_fini(struct reg_held *h)
 		(void)close(h->dirfd);
 	if (h->lockfd >= 0)
 		(void)close(h->lockfd);
-	h->dirfd = h->lockfd = -1;
+	if (h->keptfd >= 0)
+		(void)close(h->keptfd);
+	h->dirfd = h->lockfd = h->keptfd = -1;
 }
 
 struct reg_held reg_held_of(const struct reg_entry *e)
@@ -119,6 +122,7 @@ struct reg_held reg_held_of(const struct reg_entry *e)
 	h.generation = e->generation;
 	h.state = e->state;
 	h.kept = e->kept;
+	h.uid_base = e->uid_base;
 	return h;
 }
 
@@ -369,12 +373,19 @@ static int check_name(struct registry *reg, const struct reg_entry *e, struct re
 	return name_is_taken(other, ret, err);
 }
 
-/* Lock held: record, directory, lock. */
-static int bring_in(struct registry *reg, const struct reg_entry *e, struct reg_held *ret,
-		    struct err *err)
+/* Lock held: user numbers, record, directory, lock. */
+static int bring_in(struct registry *reg, struct reg_entry *e, bool want_uids,
+		    struct reg_held *ret, struct err *err)
 {
-	int r = registry_write_entry(reg, e, err);
+	int r;
 
+	if (want_uids) {
+		r = uids_take(reg, &e->id, &e->uid_base, err);
+		if (r != 0)
+			return r;
+		e->uid_count = REG_UIDS;
+	}
+	r = registry_write_entry(reg, e, err);
 	if (r != 0)
 		return r;
 	r = take_rundir(reg, e, ret, err);
@@ -389,8 +400,8 @@ static int bring_in(struct registry *reg, const struct reg_entry *e, struct reg_
 	return r;
 }
 
-static int create_once(struct registry *reg, const struct reg_entry *e, struct reg_held *ret,
-		       struct err *err)
+static int create_once(struct registry *reg, struct reg_entry *e, bool want_uids,
+		       struct reg_held *ret, struct err *err)
 {
 	int r;
 
@@ -407,8 +418,22 @@ static int create_once(struct registry *reg, const struct reg_entry *e, struct r
 	if (e->name[0])
 		r = check_name(reg, e, ret, err);
 	if (r == 0)
-		r = bring_in(reg, e, ret, err);
+		r = bring_in(reg, e, want_uids, ret, err);
 	journal_unlock(&reg->journal);
+	return r;
+}
+
+static int keep_new(struct registry *reg, const struct reg_entry *e, const struct reg_new *new,
+		    struct reg_held *h, struct err *err)
+{
+	int r = kept_lock(reg, &e->id, true, &h->keptfd, err);
+
+	if (r == 0)
+		r = kept_store(reg, h->keptfd, e, new->spec, new->spec_len, err);
+	if (r != 0) {
+		(void)registry_removed(reg, h, NULL);
+		reg_held_fini(h);
+	}
 	return r;
 }
 
@@ -427,19 +452,14 @@ int registry_create(struct registry *reg, const struct reg_new *new, struct reg_
 		return err_oom(err);
 	r = random_id(&e->id, err);
 	if (r == 0)
-		r = create_once(reg, e, ret, err);
+		r = create_once(reg, e, new->want_uids, ret, err);
 	for (int tries = 0; r == -EAGAIN && tries < 10; tries++)
-		r = create_once(reg, e, ret, err);
+		r = create_once(reg, e, new->want_uids, ret, err);
 	if (r == -EAGAIN)
 		r = err_set(err, PE_BUSY, "what was named '%s' is being cleared up: try "
 			    "again", e->name);
-	if (r == 0 && new->kept) {
-		r = kept_store(reg, e, new->spec, new->spec_len, err);
-		if (r != 0) {
-			(void)registry_removed(reg, ret, NULL);
-			reg_held_fini(ret);
-		}
-	}
+	if (r == 0 && new->kept)
+		r = keep_new(reg, e, new, ret, err);
 	reg_entry_free(e);
 	return r;
 }
@@ -465,11 +485,14 @@ static int may_restart(const struct reg_entry *e, uint64_t generation, struct er
 static int begin_again(struct registry *reg, struct reg_entry *e, const struct reg_new *again,
 		       struct reg_held *ret, struct err *err)
 {
+	auto_fd kept = -1;
 	int r;
 
 	if (again && !apply(e, again))
 		return err_oom(err);
-	r = drop_rundir(reg, &e->id, err);
+	r = kept_lock(reg, &e->id, false, &kept, err);
+	if (r == 0)
+		r = drop_rundir(reg, &e->id, err);
 	if (r != 0)
 		return r;
 	e->generation++;
@@ -477,7 +500,10 @@ static int begin_again(struct registry *reg, struct reg_entry *e, const struct r
 	e->died = e->has_status = false;
 	e->status = 0;
 	e->tender = 0;
-	return bring_in(reg, e, ret, err);
+	r = bring_in(reg, e, again && again->want_uids, ret, err);
+	if (r == 0)
+		ret->keptfd = TAKE_FD(kept);
+	return r;
 }
 
 int registry_restart(struct registry *reg, const struct reg_id *id, uint64_t generation,
@@ -503,7 +529,8 @@ int registry_restart(struct registry *reg, const struct reg_id *id, uint64_t gen
 	journal_unlock(&reg->journal);
 	if (r != 0)
 		return r;
-	r = kept_store(reg, e, again ? again->spec : NULL, again ? again->spec_len : 0, err);
+	r = kept_store(reg, ret->keptfd, e, again ? again->spec : NULL,
+		       again ? again->spec_len : 0, err);
 	if (r != 0) {
 		(void)registry_stopped(reg, ret, 125 << 8, NULL);
 		reg_held_fini(ret);
@@ -561,6 +588,16 @@ static int check_held(struct registry *reg, struct reg_held *h, unsigned from,
 	return 0;
 }
 
+/* Lock held, and its end is recorded: what it had is free for others. */
+static int let_go(struct registry *reg, struct reg_held *h, struct err *err)
+{
+	uids_release(reg, &h->id, h->uid_base);
+	h->uid_base = 0;
+	if (h->keptfd >= 0)
+		(void)flock(h->keptfd, LOCK_UN);
+	return h->kept ? drop_rundir(reg, &h->id, err) : 0;
+}
+
 struct event {
 	enum reg_type type;
 	unsigned from;
@@ -588,8 +625,8 @@ static int event(struct registry *reg, struct reg_held *h, const struct event *e
 	}
 	if (r == 0 && ev->type < REG_T_BIND_INTENT)
 		h->state = ev->to;
-	if (r == 0 && ev->type == REG_T_STOPPED && h->kept)
-		r = drop_rundir(reg, &h->id, err);
+	if (r == 0 && ev->type == REG_T_STOPPED)
+		r = let_go(reg, h, err);
 	journal_unlock(&reg->journal);
 	return r;
 }
@@ -640,6 +677,28 @@ int registry_stopped(struct registry *reg, struct reg_held *h, int status, struc
 	return event(reg, h, &ev, &more, err);
 }
 
+/* Lock held. PE_BUSY: by another run directory it is tended. */
+static int remove_recorded(struct registry *reg, struct reg_held *h, struct err *err)
+{
+	auto_fd kept = -1;
+	int r = 0;
+
+	if (h->kept && h->keptfd < 0) {
+		r = kept_lock(reg, &h->id, false, &kept, err);
+		if (r == PE_NOTFOUND)
+			r = 0;
+	}
+	if (r == 0)
+		r = drop_rundir(reg, &h->id, err);
+	if (r == 0)
+		r = registry_write_head(reg, REG_T_REMOVED, &h->id, h->generation, err);
+	if (r == 0)
+		r = let_go(reg, h, err);
+	if (r == 0 && h->kept)
+		r = kept_forget(reg, &h->id, err);
+	return r;
+}
+
 int registry_removed(struct registry *reg, struct reg_held *h, struct err *err)
 {
 	unsigned from = FROM(REG_STOPPED) | (h->lockfd >= 0 ? FROM_TENDED : 0);
@@ -650,11 +709,7 @@ int registry_removed(struct registry *reg, struct reg_held *h, struct err *err)
 		return r;
 	r = check_held(reg, h, from, "removed", err);
 	if (r == 0)
-		r = drop_rundir(reg, &h->id, err);
-	if (r == 0)
-		r = registry_write_head(reg, REG_T_REMOVED, &h->id, h->generation, err);
-	if (r == 0 && h->kept)
-		r = kept_forget(reg, &h->id, err);
+		r = remove_recorded(reg, h, err);
 	if (r == 0)
 		registry_compact(reg);
 	journal_unlock(&reg->journal);

@@ -19,9 +19,9 @@
  * A disposable environment may go from any state straight to registry_removed. For an
  * unnamed disposable one none of these reads the journal.
  *
- * Ownership: struct reg_held owns its two descriptors (reg_held_fini). lockfd must
- * reach the tender, and every process that the tender makes without exec must close it:
- * a copy keeps the environment alive in everybody's eyes. Lists are the caller's.
+ * Ownership: struct reg_held owns its descriptors (reg_held_fini). lockfd and keptfd
+ * must reach the tender, and every process that the tender makes without exec must close
+ * them: a copy keeps the environment alive in everybody's eyes. Lists are the caller's.
  * A struct registry borrows nothing; it works on both sides of a fork(), but not in a
  * child that shares memory (CLONE_VM).
  *
@@ -42,6 +42,7 @@
 #define REG_ID_HEX 33 /* with its NUL */
 #define REG_NAME_MAX 200
 #define REG_TEXT_MAX 4096
+#define REG_UIDS 65536U /* user numbers in a range */
 
 struct reg_id {
 	uint8_t b[REG_ID_BYTES];
@@ -102,10 +103,16 @@ struct reg_held {
 	uint64_t generation;
 	enum reg_state state;
 	bool kept;
+	uint32_t uid_base; /* first of its user numbers; 0: none */
 	int dirfd;  /* its run directory; -1: not held */
 	int lockfd; /* holds the lock; -1: not held */
+	/*
+	 * A kept one's data directory, locked too, for those who share the data but not
+	 * the run directory; -1: none.
+	 */
+	int keptfd;
 };
-#define REG_HELD_INIT ((struct reg_held){ .dirfd = -1, .lockfd = -1 })
+#define REG_HELD_INIT ((struct reg_held){ .dirfd = -1, .lockfd = -1, .keptfd = -1 })
 void reg_held_fini(struct reg_held *h);
 /* To name an environment that somebody else tends, for registry_removed. */
 struct reg_held reg_held_of(const struct reg_entry *e);
@@ -133,7 +140,12 @@ struct reg_new {
 	const char *kind, *console;
 	const char *summary; /* cut where it is too long */
 	const char *cgroups; /* those that will be made: recorded before they are */
-	uint32_t uid_base, uid_count;
+	/*
+	 * want_uids: takes a range of REG_UIDS user numbers that no other environment of
+	 * this run directory has (root's only); given back with its end.
+	 */
+	bool want_uids;
+	uint32_t uid_base, uid_count; /* a range that the caller has chosen */
 	bool kept; /* needs a name */
 	const void *spec; /* kept ones: stored as the file `spec`; may be NULL */
 	size_t spec_len;
@@ -149,7 +161,8 @@ int registry_create(struct registry *reg, const struct reg_new *new, struct reg_
 /*
  * Begins the next generation of a stopped, kept environment. again: what changes, NULL
  * for nothing; its members that are NULL or 0 stay as they were, name and kept are not
- * looked at. PE_BUSY: it is running.
+ * looked at. PE_BUSY: it is running, here or by another run directory. id may lie in
+ * *ret.
  */
 int registry_restart(struct registry *reg, const struct reg_id *id, uint64_t generation,
 		     const struct reg_new *again, struct reg_held *ret, struct err *err);

@@ -568,6 +568,14 @@ static void bad_env_files_are_told(void **state)
 	assert_string_equal(registry_notes(reg), "");
 }
 
+static const char *journal_path(void)
+{
+	static char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/run/journal", base);
+	return path;
+}
+
 static void orphans_are_removed_and_the_living_stay(void **state)
 {
 	struct reg_held h = create(NULL, false);
@@ -580,8 +588,7 @@ static void orphans_are_removed_and_the_living_stay(void **state)
 	expect_count(1);
 	assert_int_equal(count_in("run/e"), 1);
 	/* The journal is lost; the living one's directory is not touched. */
-	(void)snprintf(path, sizeof(path), "%s/run/journal", base);
-	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(journal_path()), 0);
 	expect_count(0);
 	assert_int_equal(count_in("run/e"), 1);
 	reg_held_fini(&h);
@@ -615,13 +622,94 @@ static void bindings_are_folded(void **state)
 	reg_held_fini(&h);
 }
 
+static void ranges_of_users_are_apart(void **state)
+{
+	struct reg_new new = { .want_uids = true }, kept = { .want_uids = true, .name = "web",
+							     .kept = true };
+	struct reg_held h[100];
+	struct reg_entry *e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(h); i++) {
+		assert_int_equal(registry_create(reg, &new, &h[i], &err), 0);
+		assert_true(h[i].uid_base >= 0x70000000 && h[i].uid_base < 0x7ffe0000);
+		assert_int_equal(h[i].uid_base % REG_UIDS, 0);
+		for (size_t k = 0; k < i; k++)
+			assert_int_not_equal(h[k].uid_base, h[i].uid_base);
+	}
+	assert_int_equal(count_in("run/u"), ARRAY_LEN(h));
+	expect_count(ARRAY_LEN(h));
+	assert_int_equal(count_in("run/u"), ARRAY_LEN(h));
+	for (size_t i = 0; i < ARRAY_LEN(h); i++) {
+		if (i % 2)
+			assert_int_equal(registry_removed(reg, &h[i], &err), 0);
+		reg_held_fini(&h[i]);
+	}
+	assert_int_equal(count_in("run/u"), ARRAY_LEN(h) / 2);
+	expect_count(0);
+	assert_int_equal(count_in("run/u"), 0);
+	assert_true(cleaned_base >= 0x70000000);
+
+	assert_int_equal(registry_create(reg, &kept, &h[0], &err), 0);
+	start(&h[0]);
+	e = the_one();
+	assert_int_equal(e->uid_base, h[0].uid_base);
+	assert_int_equal(e->uid_count, REG_UIDS);
+	reg_entry_free(e);
+	assert_int_equal(registry_stopped(reg, &h[0], 0, &err), 0);
+	reg_held_fini(&h[0]);
+	assert_int_equal(count_in("run/u"), 0);
+	assert_int_equal(registry_restart(reg, &h[0].id, 1, &kept, &h[1], &err), 0);
+	assert_int_equal(count_in("run/u"), 1);
+	/* A lost journal gives nothing away of those who live. */
+	assert_int_equal(unlink(journal_path()), 0);
+	expect_count(0);
+	assert_int_equal(count_in("run/u"), 1);
+	reg_held_fini(&h[1]);
+	expect_count(1);
+	assert_int_equal(count_in("run/u"), 0);
+}
+
+static void two_run_directories_share_the_data(void **state)
+{
+	struct reg_held h = create("web", true), stolen;
+	struct registry *other;
+	struct reg_list l;
+	struct reg_held of;
+
+	(void)state;
+	start(&h);
+	set_place("POLDER_RUNTIME_DIR", "run2");
+	assert_int_equal(places_init(&places, &err), 0);
+	assert_int_equal(registry_open(&other, &places, &err), 0);
+	/* It runs there: here it is not seen. */
+	assert_int_equal(registry_list(other, &l, &err), 0);
+	assert_int_equal(l.n, 0);
+	reg_list_fini(&l);
+	/* It is stopped: both see it, one can start it. */
+	assert_int_equal(registry_stopped(reg, &h, 0, &err), 0);
+	assert_int_equal(registry_list(other, &l, &err), 0);
+	assert_int_equal(l.n, 1);
+	of = reg_held_of(l.v[0]);
+	reg_list_fini(&l);
+	reg_held_fini(&h);
+	assert_int_equal(registry_restart(reg, &h.id, 1, NULL, &h, &err), 0);
+	assert_int_equal(registry_restart(other, &of.id, 1, NULL, &stolen, &err), PE_BUSY);
+	assert_non_null(strstr(err.text, "another runtime directory"));
+	assert_int_equal(registry_removed(other, &of, &err), PE_BUSY);
+	assert_int_equal(count_in("data/env"), 1);
+	reg_held_fini(&h);
+	assert_int_equal(registry_removed(other, &of, &err), 0);
+	assert_int_equal(count_in("data/env"), 0);
+	expect_count(0);
+	registry_close(other);
+}
+
 static off_t journal_size(void)
 {
-	char path[128];
 	struct stat st;
 
-	(void)snprintf(path, sizeof(path), "%s/run/journal", base);
-	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(stat(journal_path(), &st), 0);
 	return st.st_size;
 }
 
@@ -721,6 +809,8 @@ int main(void)
 		REG_TEST(bad_env_files_are_told),
 		REG_TEST(orphans_are_removed_and_the_living_stay),
 		REG_TEST(bindings_are_folded),
+		REG_TEST(ranges_of_users_are_apart),
+		REG_TEST(two_run_directories_share_the_data),
 		REG_TEST(journal_stays_short),
 		REG_TEST(waiting_for_the_end),
 		REG_TEST(many_are_listed_in_order),
