@@ -33,15 +33,19 @@ bool registry_lock_is_free(struct registry *reg, const struct reg_id *id)
 	return flock(fd, LOCK_SH | LOCK_NB) == 0;
 }
 
-/* Killed before its file `env` was there: it was never kept. Not provable: false. */
-static bool is_unfinished(struct registry *reg, const struct reg_entry *e)
+/*
+ * A dead one without its file `env`: killed before that was there, so it was never kept,
+ * or removed by way of another run directory. Not provable: false.
+ */
+static bool was_not_kept(struct registry *reg, const struct reg_entry *e)
 {
 	auto_fd envfd = -1;
 
-	if (!e->kept || e->generation > 1 || e->start_ns != 0 ||
-	    kept_open(reg, false, &envfd, NULL) != 0)
+	if (!e->kept || kept_open(reg, false, &envfd, NULL) != 0)
 		return false;
-	return envfd < 0 || !kept_is_there(envfd, &e->id);
+	if (envfd < 0)
+		return e->generation == 1 && e->start_ns == 0;
+	return !kept_is_there(envfd, &e->id);
 }
 
 /* ---- under the journal's lock ---- */
@@ -219,7 +223,7 @@ static int clean_all(struct registry *reg, struct reg_table *t, struct err *err)
 
 		if (!e || !e->cleanup_due)
 			continue;
-		forget = !e->kept || is_unfinished(reg, e);
+		forget = !e->kept || was_not_kept(reg, e);
 		if (clean(reg, e, forget))
 			verdicts[i] = forget ? FORGET : CLEANED;
 	}
@@ -279,7 +283,7 @@ static int show(struct registry *reg, struct reg_table *t, struct reg_list *ret,
 		struct reg_entry *e = t->v[i];
 
 		if (!e || (!e->kept && e->state == REG_STOPPED) ||
-		    (e->cleanup_due && is_unfinished(reg, e)))
+		    (e->cleanup_due && was_not_kept(reg, e)))
 			continue;
 		l.v[l.n++] = TAKE_PTR(t->v[i]);
 	}
