@@ -72,8 +72,10 @@ static int open_sub(struct rmtree *t, int dirfd, const char *name)
 		fail(t);
 		return -1;
 	}
-	if ((st.st_mode & 0700) != 0700)
-		(void)fchmodat(dirfd, name, 0700, 0);
+	if ((st.st_mode & 0700) != 0700 && fchmodat(dirfd, name, 0700, 0) < 0) {
+		fail(t);
+		return -1;
+	}
 	fd = openat(dirfd, name, flags);
 	if (fd < 0)
 		fail(t);
