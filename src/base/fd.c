@@ -96,8 +96,8 @@ int fd_read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t 
 		return err_neg(err, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
 			       "'%s' is not a regular file", path);
 	max = MIN(max, (size_t)SSIZE_MAX / 4);
-	return read_growing(fd, path, st.st_size > 0 ? (size_t)st.st_size : 4096, max, ret,
-			    ret_len, err);
+	return read_growing(fd, path, st.st_size > 0 ? (size_t)st.st_size : 4096, max,
+			    ret, ret_len, err);
 }
 
 /* Makes a rename in the directory of path last. */
@@ -118,8 +118,8 @@ static int sync_parent(int dirfd, const char *path, struct err *err)
 	return 0;
 }
 
-int fd_write_file_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
-		     enum fd_write how, struct err *err)
+int fd_write_file_at(int dirfd, const char *path, const void *data, size_t len,
+		     mode_t mode, enum fd_write how, struct err *err)
 {
 	char tmp[PATH_MAX];
 	auto_fd fd = -1;
@@ -128,7 +128,8 @@ int fd_write_file_at(int dirfd, const char *path, const void *data, size_t len, 
 	n = snprintf(tmp, sizeof(tmp), "%s.new", path);
 	if (n < 0 || (size_t)n >= sizeof(tmp))
 		return err_neg(err, -ENAMETOOLONG, "cannot write '%s'", path);
-	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		    mode);
 	if (fd < 0)
 		return err_sys(err, "cannot make '%s'", tmp);
 	r = fd_write_all(fd, data, len, err);
@@ -158,7 +159,8 @@ int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds
 	ssize_t n;
 
 	if (n_fds > FD_MESSAGE_MAX)
-		return err_neg(err, -EINVAL, "cannot send %zu descriptors at once", n_fds);
+		return err_neg(err, -EINVAL, "cannot send %zu descriptors at once",
+			       n_fds);
 	if (n_fds > 0) {
 		struct cmsghdr *c;
 
@@ -211,8 +213,8 @@ static bool take_fds(struct msghdr *msg, int *fds, size_t max, size_t *ret_n)
 	return all;
 }
 
-int fd_recv(int sock, void *buf, size_t max, size_t *ret_len, int *ret_fds, size_t max_fds,
-	    size_t *ret_n_fds, struct err *err)
+int fd_recv(int sock, void *buf, size_t max, size_t *ret_len, int *ret_fds,
+	    size_t max_fds, size_t *ret_n_fds, struct err *err)
 {
 	struct iovec iov = { .iov_base = buf, .iov_len = max };
 	union control control;
@@ -234,7 +236,8 @@ int fd_recv(int sock, void *buf, size_t max, size_t *ret_len, int *ret_fds, size
 	all = take_fds(&msg, ret_fds, max_fds, &n_fds);
 	if (!all || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
 		fd_close_list(ret_fds, n_fds);
-		return err_set(err, PE_BAD, "a message is longer, or carries more "
+		return err_set(err, PE_BAD,
+			       "a message is longer, or carries more "
 			       "descriptors, than was agreed");
 	}
 	*ret_len = (size_t)n;

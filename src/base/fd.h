@@ -43,8 +43,8 @@ enum fd_write { FD_WRITE_PLAIN, FD_WRITE_SYNC };
  * old or the new content and a crash leaves one of them. FD_WRITE_SYNC: it is on the
  * disk when this returns. Two writers of one path must be kept apart by the caller.
  */
-int fd_write_file_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
-		     enum fd_write how, struct err *err);
+int fd_write_file_at(int dirfd, const char *path, const void *data, size_t len,
+		     mode_t mode, enum fd_write how, struct err *err);
 
 /*
  * One message on a SOCK_SEQPACKET or SOCK_DGRAM socket. fds may be NULL when n_fds is
@@ -58,8 +58,8 @@ int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds
  * close-on-exec. PE_BAD: the message is longer than max bytes or carries more than
  * max_fds descriptors; all of them are closed then. -EAGAIN without a sentence.
  */
-int fd_recv(int sock, void *buf, size_t max, size_t *ret_len, int *ret_fds, size_t max_fds,
-	    size_t *ret_n_fds, struct err *err);
+int fd_recv(int sock, void *buf, size_t max, size_t *ret_len, int *ret_fds,
+	    size_t max_fds, size_t *ret_n_fds, struct err *err);
 
 int fd_set_cloexec(int fd, bool on);
 int fd_set_nonblock(int fd, bool on);

@@ -2,7 +2,6 @@
 #include "state/le.h"
 #include "state/registry-internal.h"
 
-
 static const char *const state_names[] = {
 	[REG_CREATED] = "created", [REG_STARTING] = "starting", [REG_RUNNING] = "running",
 	[REG_PAUSED] = "paused",   [REG_STOPPED] = "stopped",
@@ -62,7 +61,8 @@ struct reg_entry *reg_entry_new(void)
 	e->console = strdup("");
 	e->summary = strdup("");
 	e->cgroups = strdup("");
-	if (e->name && e->composition && e->kind && e->console && e->summary && e->cgroups)
+	if (e->name && e->composition && e->kind && e->console && e->summary &&
+	    e->cgroups)
 		return e;
 	reg_entry_free(e);
 	return NULL;
@@ -200,8 +200,8 @@ void reg_entry_encode(const struct reg_entry *e, struct str *out)
 	reg_head_encode(out, &e->id, e->generation);
 	reg_put_u32(out, e->state);
 	reg_put_u32(out, (e->kept ? F_KEPT : 0) | (e->died ? F_DIED : 0) |
-			 (e->cleanup_due ? F_CLEANUP_DUE : 0) |
-			 (e->has_status ? F_HAS_STATUS : 0));
+				 (e->cleanup_due ? F_CLEANUP_DUE : 0) |
+				 (e->has_status ? F_HAS_STATUS : 0));
 	reg_put_u32(out, (uint32_t)e->status);
 	reg_put_u32(out, (uint32_t)e->tender);
 	reg_put_u64(out, (uint64_t)e->start_ns);

@@ -215,31 +215,16 @@ static void fold_event(struct reg_table *t, enum reg_type type, struct reg_reade
 	if (!e || e->generation != generation)
 		return;
 	switch (type) {
-	case REG_T_STARTED:
-		fold_started(e, r);
-		break;
-	case REG_T_STOPPED:
-		fold_stopped(e, r);
-		break;
-	case REG_T_PAUSED:
-		e->state = REG_PAUSED;
-		break;
-	case REG_T_RESUMED:
-		e->state = REG_RUNNING;
-		break;
-	case REG_T_CLEANED:
-		clear_cleaned(e);
-		break;
-	case REG_T_REMOVED:
-		reg_table_drop(t, &id);
-		break;
+	case REG_T_STARTED: fold_started(e, r); break;
+	case REG_T_STOPPED: fold_stopped(e, r); break;
+	case REG_T_PAUSED: e->state = REG_PAUSED; break;
+	case REG_T_RESUMED: e->state = REG_RUNNING; break;
+	case REG_T_CLEANED: clear_cleaned(e); break;
+	case REG_T_REMOVED: reg_table_drop(t, &id); break;
 	case REG_T_BIND_INTENT:
 	case REG_T_BIND_DONE:
-	case REG_T_BIND_CUT:
-		fold_bind(e, type, r);
-		break;
-	case REG_T_ENTRY:
-		break;
+	case REG_T_BIND_CUT: fold_bind(e, type, r); break;
+	case REG_T_ENTRY: break;
 	}
 }
 

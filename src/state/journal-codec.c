@@ -90,8 +90,8 @@ void journal_encode_header(struct str *out, uint64_t base)
 	str_addn(out, h, sizeof(h));
 }
 
-void journal_encode(struct str *out, uint16_t type, uint64_t sequence, const void *payload,
-		    size_t len)
+void journal_encode(struct str *out, uint16_t type, uint64_t sequence,
+		    const void *payload, size_t len)
 {
 	uint8_t h[16], c[4];
 	uint32_t crc;
@@ -205,8 +205,7 @@ int journal_decode(const void *buf, size_t len, journal_fn *fn, void *userdata,
 		s.good_end = 0;
 		s.lost = MIN(len, (size_t)JOURNAL_HEADER);
 		break;
-	case HEADER_GOOD:
-		break;
+	case HEADER_GOOD: break;
 	}
 	while (at < len && r == 0) {
 		struct journal_record rec;
@@ -221,9 +220,11 @@ int journal_decode(const void *buf, size_t len, journal_fn *fn, void *userdata,
 			continue;
 		}
 		next = find_record(p, at + 1, len, s.base);
-		if (s.state == JOURNAL_WHOLE)
-			s.state = next == len && looks_torn(p + at, len - at, s.base + at) ?
-				  JOURNAL_TORN : JOURNAL_DAMAGED;
+		if (s.state == JOURNAL_WHOLE && next == len &&
+		    looks_torn(p + at, len - at, s.base + at))
+			s.state = JOURNAL_TORN;
+		else if (s.state == JOURNAL_WHOLE)
+			s.state = JOURNAL_DAMAGED;
 		s.lost += next - at;
 		at = next;
 	}

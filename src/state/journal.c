@@ -64,7 +64,8 @@ static int open_lock(struct journal *j, struct err *err)
 	if (j->lockfd >= 0 && j->owner == self)
 		return 0;
 	close_one(&j->lockfd);
-	j->lockfd = openat(j->dirfd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	j->lockfd =
+		openat(j->dirfd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (j->lockfd < 0)
 		return err_sys(err, "cannot open the lock of the running environments");
 	j->owner = self;
@@ -83,7 +84,8 @@ int journal_lock(struct journal *j, struct err *err)
 			return r;
 		while (flock(j->lockfd, LOCK_EX) < 0)
 			if (errno != EINTR)
-				return err_sys(err, "cannot lock the running environments");
+				return err_sys(err,
+					       "cannot lock the running environments");
 		if (fstat(j->lockfd, &st) < 0)
 			return err_sys(err, "cannot look at the lock");
 		if (st.st_nlink > 0)
@@ -128,8 +130,8 @@ static bool check_voucher(struct journal *j)
 	    crc32c(0, v, 36) != le32_get(v + 36))
 		return false;
 	j->compact_at = le64_get(v + 24);
-	if (j->fd >= 0 && (fstat(j->fd, &st) < 0 || st.st_nlink == 0 ||
-			   st.st_ino != le64_get(v)))
+	if (j->fd >= 0 &&
+	    (fstat(j->fd, &st) < 0 || st.st_nlink == 0 || st.st_ino != le64_get(v)))
 		close_one(&j->fd);
 	if (j->fd < 0) {
 		j->fd = openat(j->dirfd, "journal",
@@ -203,10 +205,13 @@ static int set_aside(struct journal *j, char name[32], struct err *err)
 		if (linkat(j->dirfd, "journal", j->dirfd, name, 0) == 0)
 			return 0;
 		if (errno != EEXIST)
-			return err_sys(err, "cannot keep the damaged journal as '%s'", name);
+			return err_sys(err, "cannot keep the damaged journal as '%s'",
+				       name);
 	}
-	return err_set(err, PE_BAD, "the journal is damaged, and there are %d older damaged "
-		       "ones: remove the files journal.damaged-N", DAMAGED_MAX);
+	return err_set(err, PE_BAD,
+		       "the journal is damaged, and there are %d older damaged "
+		       "ones: remove the files journal.damaged-N",
+		       DAMAGED_MAX);
 }
 
 static int mend(struct journal *j, const void *buf, size_t len,
@@ -225,10 +230,12 @@ static int mend(struct journal *j, const void *buf, size_t len,
 	r = replace(j, &w.out, w.base, err);
 	str_fini(&w.out);
 	if (r == 0 && note)
-		str_addf(note, "The journal of the running environments was damaged: %zu of "
-			 "%zu bytes could not be read, %zu records were kept; the damaged "
-			 "file is %s in the runtime directory.\n", scan->lost, len,
-			 scan->n_records, name);
+		str_addf(
+			note,
+			"The journal of the running environments was damaged: %zu of "
+			"%zu bytes could not be read, %zu records were kept; the damaged "
+			"file is %s in the runtime directory.\n",
+			scan->lost, len, scan->n_records, name);
 	return r;
 }
 
@@ -240,16 +247,15 @@ static int settle(struct journal *j, const void *buf, size_t len,
 
 	switch (scan->state) {
 	case JOURNAL_FOREIGN:
-		return err_set(err, PE_BAD, "the journal was written by another version of "
+		return err_set(err, PE_BAD,
+			       "the journal was written by another version of "
 			       "polder: stop its environments with that version first");
-	case JOURNAL_DAMAGED:
-		return mend(j, buf, len, scan, note, err);
+	case JOURNAL_DAMAGED: return mend(j, buf, len, scan, note, err);
 	case JOURNAL_TORN:
 		if (ftruncate(j->fd, (off_t)scan->good_end) < 0)
 			return err_sys(err, "cannot cut a torn record off the journal");
 		break;
-	case JOURNAL_WHOLE:
-		break;
+	case JOURNAL_WHOLE: break;
 	}
 	if (fstat(j->fd, &st) < 0)
 		return err_sys(err, "cannot look at the journal");
@@ -278,7 +284,8 @@ static int load(struct journal *j, char **ret, size_t *ret_len, struct err *err)
 	if (j->fd < 0 || fstat(j->fd, &st) < 0)
 		return err_sys(err, "cannot open the journal");
 	if (!S_ISREG(st.st_mode) || st.st_size > JOURNAL_FILE_MAX)
-		return err_set(err, PE_BAD, "the journal is not a file of at most %d MiB: "
+		return err_set(err, PE_BAD,
+			       "the journal is not a file of at most %d MiB: "
 			       "remove it when no environment runs",
 			       JOURNAL_FILE_MAX / 1024 / 1024);
 	len = (size_t)st.st_size;
@@ -355,16 +362,20 @@ int journal_append(struct journal *j, uint16_t type, const void *payload, size_t
 
 	assert(j->locked);
 	if (len > JOURNAL_PAYLOAD_MAX)
-		return err_set(err, PE_USAGE, "what is to be written down about an "
-			       "environment is longer than %d bytes", JOURNAL_PAYLOAD_MAX);
+		return err_set(err, PE_USAGE,
+			       "what is to be written down about an "
+			       "environment is longer than %d bytes",
+			       JOURNAL_PAYLOAD_MAX);
 	if (!j->vouched && !check_voucher(j)) {
 		r = journal_read(j, ignore, NULL, note, err);
 		if (r != 0)
 			return r;
 	}
 	if (j->end + len + JOURNAL_RECORD_MIN > JOURNAL_FILE_MAX)
-		return err_set(err, PE_REFUSED, "the journal has reached %d MiB: stop some "
-			       "environments", JOURNAL_FILE_MAX / 1024 / 1024);
+		return err_set(err, PE_REFUSED,
+			       "the journal has reached %d MiB: stop some "
+			       "environments",
+			       JOURNAL_FILE_MAX / 1024 / 1024);
 	journal_encode(&rec, type, j->base + j->end, payload, len);
 	if (rec.failed)
 		return err_oom(err);
@@ -376,7 +387,8 @@ bool journal_is_long(const struct journal *j)
 	return j->vouched && j->end > MAX(j->compact_at, (uint64_t)JOURNAL_COMPACT_MIN);
 }
 
-int journal_rewrite(struct journal *j, journal_fill_fn *fill, void *userdata, struct err *err)
+int journal_rewrite(struct journal *j, journal_fill_fn *fill, void *userdata,
+		    struct err *err)
 {
 	struct journal_writer w = { .base = j->base + j->end };
 	int r;

@@ -50,7 +50,7 @@ typedef int journal_fn(void *userdata, const struct journal_record *rec);
 
 enum journal_state {
 	JOURNAL_WHOLE,
-	JOURNAL_TORN,	 /* ends in the middle of a record: a crash while appending */
+	JOURNAL_TORN,    /* ends in the middle of a record: a crash while appending */
 	JOURNAL_DAMAGED, /* bytes that are no record, with or without more after them */
 	JOURNAL_FOREIGN, /* another version's file */
 };
@@ -60,7 +60,7 @@ struct journal_scan {
 	uint64_t base;
 	size_t good_end;  /* bytes up to the first that is no record */
 	size_t n_records; /* handed to the callback */
-	size_t lost;	  /* bytes that are in no record */
+	size_t lost;      /* bytes that are in no record */
 };
 
 /*
@@ -71,8 +71,8 @@ int journal_decode(const void *buf, size_t len, journal_fn *fn, void *userdata,
 		   struct journal_scan *ret);
 
 /* One record's bytes at the end of out. */
-void journal_encode(struct str *out, uint16_t type, uint64_t sequence, const void *payload,
-		    size_t len);
+void journal_encode(struct str *out, uint16_t type, uint64_t sequence,
+		    const void *payload, size_t len);
 void journal_encode_header(struct str *out, uint64_t base);
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);
@@ -118,8 +118,10 @@ struct journal_writer {
 	struct str out;
 	uint64_t base;
 };
-void journal_add(struct journal_writer *w, uint16_t type, const void *payload, size_t len);
+void journal_add(struct journal_writer *w, uint16_t type, const void *payload,
+		 size_t len);
 typedef int journal_fill_fn(void *userdata, struct journal_writer *w, struct err *err);
-int journal_rewrite(struct journal *j, journal_fill_fn *fill, void *userdata, struct err *err);
+int journal_rewrite(struct journal *j, journal_fill_fn *fill, void *userdata,
+		    struct err *err);
 
 #endif

@@ -38,8 +38,9 @@ int kept_open(struct registry *reg, bool make, int *ret_fd, struct err *err)
 	data = open(reg->places.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (data < 0 && !make) {
 		*ret_fd = -1;
-		return errno == ENOENT ? 0 : err_sys(err, "cannot open '%s'",
-						     reg->places.data);
+		return errno == ENOENT ?
+			       0 :
+			       err_sys(err, "cannot open '%s'", reg->places.data);
 	}
 	if (make) {
 		auto_fd made = -1;
@@ -81,7 +82,8 @@ static void add_line(struct str *out, const char *key, const char *value)
 {
 	str_addf(out, "%s ", key);
 	for (; *value; value++)
-		str_addc(out, (unsigned char)*value < ' ' || *value == 0x7f ? ' ' : *value);
+		str_addc(out,
+			 (unsigned char)*value < ' ' || *value == 0x7f ? ' ' : *value);
 	str_addc(out, '\n');
 }
 
@@ -188,26 +190,33 @@ int kept_lock(struct registry *reg, const struct reg_id *id, bool make, int *ret
 		return r;
 	file_of(id, NULL, path);
 	if (make && mkdirat(envfd, path, 0700) < 0 && errno != EEXIST)
-		return err_sys(err, "cannot make a directory in '%s/env'", reg->places.data);
+		return err_sys(err, "cannot make a directory in '%s/env'",
+			       reg->places.data);
 	errno = ENOENT;
 	if (envfd >= 0)
-		dir = openat(envfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		dir = openat(envfd, path,
+			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0 && errno == ENOENT)
-		return err_set(err, PE_NOTFOUND, "what '%s/env' kept of this environment is "
-			       "gone", reg->places.data);
+		return err_set(err, PE_NOTFOUND,
+			       "what '%s/env' kept of this environment is "
+			       "gone",
+			       reg->places.data);
 	if (dir < 0)
 		return err_sys(err, "cannot open '%s/env/%s'", reg->places.data, path);
 	if (!lock_dir(dir))
-		return errno != EWOULDBLOCK ? err_sys(err, "cannot lock '%s/env/%s'",
-						      reg->places.data, path) :
-		       err_set(err, PE_BUSY, "this environment runs, started with another "
-			       "runtime directory than '%s'", reg->places.run);
+		return errno != EWOULDBLOCK ?
+			       err_sys(err, "cannot lock '%s/env/%s'", reg->places.data,
+				       path) :
+			       err_set(err, PE_BUSY,
+				       "this environment runs, started with another "
+				       "runtime directory than '%s'",
+				       reg->places.run);
 	*ret_fd = TAKE_FD(dir);
 	return 0;
 }
 
-int kept_store(struct registry *reg, int keptfd, const struct reg_entry *e, const void *spec,
-	       size_t len, struct err *err)
+int kept_store(struct registry *reg, int keptfd, const struct reg_entry *e,
+	       const void *spec, size_t len, struct err *err)
 {
 	auto_str text = STR_INIT;
 	auto_fd envfd = -1;
@@ -274,13 +283,17 @@ static int take_up_one(struct registry *reg, struct reg_table *t, int envfd,
 	r = fd_read_file_at(envfd, path, ENV_FILE_MAX, &text, NULL, NULL);
 	e = r == 0 ? env_parse(id, text) : NULL;
 	if (!e) {
-		str_addf(&reg->notes, "'%s/env/%s' cannot be read: this environment is not "
-			 "listed.\n", reg->places.data, path);
+		str_addf(&reg->notes,
+			 "'%s/env/%s' cannot be read: this environment is not "
+			 "listed.\n",
+			 reg->places.data, path);
 		return 0;
 	}
 	if (reg_table_by_name(t, e->composition, e->name)) {
-		str_addf(&reg->notes, "'%s/env/%s' has the name '%s', which another has "
-			 "taken: it is not listed.\n", reg->places.data, path, e->name);
+		str_addf(&reg->notes,
+			 "'%s/env/%s' has the name '%s', which another has "
+			 "taken: it is not listed.\n",
+			 reg->places.data, path, e->name);
 		reg_entry_free(e);
 		return 0;
 	}
@@ -315,7 +328,8 @@ static bool add_id(struct reg_ids *ids, const struct reg_id *id)
 }
 
 /* Those that were removed by way of another run directory. */
-static int drop_removed(struct registry *reg, struct reg_table *t, int envfd, struct err *err)
+static int drop_removed(struct registry *reg, struct reg_table *t, int envfd,
+			struct err *err)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct reg_entry *e = t->v[i];

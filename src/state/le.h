@@ -7,18 +7,18 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LE_PAIR(bits)                                                                 \
-	static inline void le##bits##_put(void *at, uint##bits##_t value)            \
-	{                                                                             \
-		value = htole##bits(value);                                           \
-		memcpy(at, &value, sizeof(value));                                    \
-	}                                                                             \
-	static inline uint##bits##_t le##bits##_get(const void *at)                  \
-	{                                                                             \
-		uint##bits##_t value;                                                 \
-                                                                                      \
-		memcpy(&value, at, sizeof(value));                                    \
-		return le##bits##toh(value);                                          \
+#define LE_PAIR(bits)                                                                    \
+	static inline void le##bits##_put(void *at, uint##bits##_t value)                \
+	{                                                                                \
+		value = htole##bits(value);                                              \
+		memcpy(at, &value, sizeof(value));                                       \
+	}                                                                                \
+	static inline uint##bits##_t le##bits##_get(const void *at)                      \
+	{                                                                                \
+		uint##bits##_t value;                                                    \
+                                                                                         \
+		memcpy(&value, at, sizeof(value));                                       \
+		return le##bits##toh(value);                                             \
 	}
 
 LE_PAIR(16)

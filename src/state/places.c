@@ -30,7 +30,8 @@ static int put(char ret[PLACES_PATH_MAX], struct err *err, const char *fmt, ...)
 	n = vsnprintf(ret, PLACES_PATH_MAX, fmt, ap);
 	va_end(ap);
 	if (n < 0 || n >= PLACES_PATH_MAX)
-		return err_set(err, PE_REFUSED, "a path of polder's own directories is "
+		return err_set(err, PE_REFUSED,
+			       "a path of polder's own directories is "
 			       "longer than %d bytes: set POLDER_RUNTIME_DIR, "
 			       "POLDER_DATA_DIR or POLDER_CONFIG_DIR to a shorter one",
 			       PLACES_PATH_MAX - 1);
@@ -57,8 +58,10 @@ static int find_run(struct places *p, struct err *err)
 	const char *over = getenv("POLDER_RUNTIME_DIR"), *xdg;
 
 	if (over && over[0] != '/')
-		return err_set(err, PE_REFUSED, "POLDER_RUNTIME_DIR is '%s': set it to an "
-			       "absolute path", over);
+		return err_set(err, PE_REFUSED,
+			       "POLDER_RUNTIME_DIR is '%s': set it to an "
+			       "absolute path",
+			       over);
 	if (over)
 		return put(p->run, err, "%s", over);
 	if (geteuid() == 0)
@@ -81,8 +84,9 @@ static const char *home(void)
 	return pw && pw->pw_dir && pw->pw_dir[0] == '/' ? pw->pw_dir : NULL;
 }
 
-static int find_home(char ret[PLACES_PATH_MAX], const char *over_name, const char *xdg_name,
-		     const char *in_home, const char *of_root, struct err *err)
+static int find_home(char ret[PLACES_PATH_MAX], const char *over_name,
+		     const char *xdg_name, const char *in_home, const char *of_root,
+		     struct err *err)
 {
 	const char *over = path_var(over_name), *xdg, *dir;
 
@@ -95,8 +99,10 @@ static int find_home(char ret[PLACES_PATH_MAX], const char *over_name, const cha
 		return put(ret, err, "%s/polder", xdg);
 	dir = home();
 	if (!dir)
-		return err_set(err, PE_REFUSED, "you have no home directory: set HOME or %s "
-			       "to an absolute path", over_name);
+		return err_set(err, PE_REFUSED,
+			       "you have no home directory: set HOME or %s "
+			       "to an absolute path",
+			       over_name);
 	return put(ret, err, "%s/%s/polder", dir, in_home);
 }
 
@@ -110,8 +116,8 @@ int places_init(struct places *p, struct err *err)
 		r = find_home(p->data, "POLDER_DATA_DIR", "XDG_DATA_HOME", ".local/share",
 			      "/var/lib/polder", err);
 	if (r == 0)
-		r = find_home(p->config, "POLDER_CONFIG_DIR", "XDG_CONFIG_HOME", ".config",
-			      "/etc/polder", err);
+		r = find_home(p->config, "POLDER_CONFIG_DIR", "XDG_CONFIG_HOME",
+			      ".config", "/etc/polder", err);
 	return r;
 }
 
@@ -131,12 +137,15 @@ static int check_ours(int fd, const char *path, const char *var, struct err *err
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, "cannot look at '%s'", path);
 	if (st.st_uid != geteuid())
-		return err_set(err, PE_REFUSED, "'%s' belongs to user %u and not to you: "
-			       "have it removed, or set %s", path, (unsigned)st.st_uid,
-			       var);
+		return err_set(err, PE_REFUSED,
+			       "'%s' belongs to user %u and not to you: "
+			       "have it removed, or set %s",
+			       path, (unsigned)st.st_uid, var);
 	if (st.st_mode & 0022)
-		return err_set(err, PE_REFUSED, "others may write in '%s': remove it, or "
-			       "chmod 700 it if you trust what is inside", path);
+		return err_set(err, PE_REFUSED,
+			       "others may write in '%s': remove it, or "
+			       "chmod 700 it if you trust what is inside",
+			       path);
 	if ((st.st_mode & 0077) && fchmod(fd, 0700) < 0)
 		return err_sys(err, "cannot close '%s' to others", path);
 	return 0;
@@ -145,13 +154,19 @@ static int check_ours(int fd, const char *path, const char *var, struct err *err
 static int cannot_use(const struct places *p, int neg, struct err *err)
 {
 	if (neg == -ELOOP || neg == -ENOTDIR)
-		return err_set(err, PE_REFUSED, "'%s' is not a directory (a symbolic link is "
-			       "not accepted): remove it, or set POLDER_RUNTIME_DIR", p->run);
+		return err_set(err, PE_REFUSED,
+			       "'%s' is not a directory (a symbolic link is "
+			       "not accepted): remove it, or set POLDER_RUNTIME_DIR",
+			       p->run);
 	if (p->run_is_shared)
-		return err_set(err, PE_REFUSED, "there is no runtime directory: '%s' cannot "
-			       "be made (%s); set XDG_RUNTIME_DIR to a directory that you "
-			       "own", p->run, strerror(-neg));
-	return err_set(err, PE_REFUSED, "there is no runtime directory: '%s' cannot be made "
+		return err_set(
+			err, PE_REFUSED,
+			"there is no runtime directory: '%s' cannot "
+			"be made (%s); set XDG_RUNTIME_DIR to a directory that you "
+			"own",
+			p->run, strerror(-neg));
+	return err_set(err, PE_REFUSED,
+		       "there is no runtime directory: '%s' cannot be made "
 		       "(%s); set POLDER_RUNTIME_DIR to a directory that you can make",
 		       p->run, strerror(-neg));
 }
@@ -201,9 +216,11 @@ int places_open_data(const struct places *p, int *ret_fd, struct err *err)
 		fd = r < 0 ? r : open_dir(p->data, 0);
 	}
 	if (fd < 0)
-		return err_set(err, PE_REFUSED, "'%s', where environments with a name are "
+		return err_set(err, PE_REFUSED,
+			       "'%s', where environments with a name are "
 			       "kept, cannot be used (%s): set POLDER_DATA_DIR or "
-			       "XDG_DATA_HOME", p->data, strerror(-fd));
+			       "XDG_DATA_HOME",
+			       p->data, strerror(-fd));
 	r = check_ours(fd, p->data, "POLDER_DATA_DIR", err);
 	if (r != 0)
 		return r;

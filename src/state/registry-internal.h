@@ -46,7 +46,7 @@ struct reg_reader {
 uint32_t reg_get_u32(struct reg_reader *r);
 uint64_t reg_get_u64(struct reg_reader *r);
 void reg_get_id(struct reg_reader *r, struct reg_id *ret);
-char *reg_get_text(struct reg_reader *r); /* allocated, no NUL inside; NULL: failed */
+char *reg_get_text(struct reg_reader *r);     /* allocated, no NUL inside; NULL: failed */
 bool reg_get_end(const struct reg_reader *r); /* all was read and nothing failed */
 
 /* ---- fold.c: the journal's records to a table ---- */
@@ -58,7 +58,7 @@ struct reg_table {
 	uint32_t *slots; /* index + 1 by id; 0: empty */
 	size_t n_slots;
 	size_t unknown; /* records that say nothing to this version */
-	bool failed;	/* memory ran out */
+	bool failed;    /* memory ran out */
 };
 void reg_table_fini(struct reg_table *t);
 #define auto_table __attribute__((cleanup(reg_table_fini))) struct reg_table
@@ -90,7 +90,8 @@ bool registry_name_is_good(const char *name);
 int registry_read(struct registry *reg, struct reg_table *ret, struct err *err);
 int registry_write(struct registry *reg, enum reg_type type, const struct str *payload,
 		   struct err *err);
-int registry_write_entry(struct registry *reg, const struct reg_entry *e, struct err *err);
+int registry_write_entry(struct registry *reg, const struct reg_entry *e,
+			 struct err *err);
 /* A record of id and generation alone. */
 int registry_write_head(struct registry *reg, enum reg_type type, const struct reg_id *id,
 			uint64_t generation, struct err *err);
@@ -113,8 +114,8 @@ int kept_open(struct registry *reg, bool make, int *ret_fd, struct err *err);
 int kept_lock(struct registry *reg, const struct reg_id *id, bool make, int *ret_fd,
 	      struct err *err);
 /* Writes spec (if not NULL) and the file `env`, which makes it count, in this order. */
-int kept_store(struct registry *reg, int keptfd, const struct reg_entry *e, const void *spec,
-	       size_t len, struct err *err);
+int kept_store(struct registry *reg, int keptfd, const struct reg_entry *e,
+	       const void *spec, size_t len, struct err *err);
 bool kept_is_there(int envfd, const struct reg_id *id);
 /* Lock held: it does not count any more. Its directory is left to kept_remove(). */
 int kept_forget(struct registry *reg, const struct reg_id *id, struct err *err);

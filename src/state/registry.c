@@ -169,8 +169,8 @@ int registry_write_head(struct registry *reg, enum reg_type type, const struct r
 	return registry_write(reg, type, &payload, err);
 }
 
-static int write_stopped(struct registry *reg, const struct reg_id *id, uint64_t generation,
-			 int status, uint32_t flags, struct err *err)
+static int write_stopped(struct registry *reg, const struct reg_id *id,
+			 uint64_t generation, int status, uint32_t flags, struct err *err)
 {
 	auto_str payload = STR_INIT;
 
@@ -223,16 +223,19 @@ static int check_words(const struct reg_new *new, struct err *err)
 	} names[] = { { "name", new->name }, { "composition", new->composition } };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (names[i].name && names[i].name[0] && !registry_name_is_good(names[i].name))
-			return err_set(err, PE_USAGE, "'%s' cannot be the %s: use a-z, 0-9 "
-				       "and -, beginning with a letter", names[i].name,
-				       names[i].what);
+		if (names[i].name && names[i].name[0] &&
+		    !registry_name_is_good(names[i].name))
+			return err_set(err, PE_USAGE,
+				       "'%s' cannot be the %s: use a-z, 0-9 "
+				       "and -, beginning with a letter",
+				       names[i].name, names[i].what);
 	if (new->kept && (!new->name || !new->name[0]))
 		return err_set(err, PE_USAGE, "an environment that is kept needs a name");
-	if ((new->kind && strlen(new->kind) > REG_NAME_MAX) ||
-	    (new->console && strlen(new->console) > REG_NAME_MAX) ||
-	    (new->cgroups && strlen(new->cgroups) > REG_TEXT_MAX))
-		return err_set(err, PE_USAGE, "what describes the environment is too long");
+	if ((new->kind &&strlen(new->kind) > REG_NAME_MAX) ||
+	    (new->console &&strlen(new->console) > REG_NAME_MAX) ||
+	    (new->cgroups &&strlen(new->cgroups) > REG_TEXT_MAX))
+		return err_set(err, PE_USAGE,
+			       "what describes the environment is too long");
 	return 0;
 }
 
@@ -296,15 +299,16 @@ static int make_rundir(struct registry *reg, const char *path, struct err *err)
 {
 	if (mkdirat(reg->rundir, path, 0700) == 0)
 		return 0;
-	if (errno == ENOENT && (mkdirat(reg->rundir, "e", 0700) == 0 || errno == EEXIST) &&
+	if (errno == ENOENT &&
+	    (mkdirat(reg->rundir, "e", 0700) == 0 || errno == EEXIST) &&
 	    mkdirat(reg->rundir, path, 0700) == 0)
 		return 0;
 	return err_sys(err, "cannot make '%s/%s'", reg->places.run, path);
 }
 
 /* Makes e/ID and takes its lock. */
-static int take_rundir(struct registry *reg, const struct reg_entry *e, struct reg_held *ret,
-		       struct err *err)
+static int take_rundir(struct registry *reg, const struct reg_entry *e,
+		       struct reg_held *ret, struct err *err)
 {
 	struct reg_held h = reg_held_of(e);
 	uint8_t generation[8];
@@ -315,10 +319,12 @@ static int take_rundir(struct registry *reg, const struct reg_entry *e, struct r
 	r = make_rundir(reg, path, err);
 	if (r != 0)
 		return r;
-	h.dirfd = openat(reg->rundir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	h.dirfd = openat(reg->rundir, path,
+			 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (h.dirfd >= 0)
-		h.lockfd = openat(h.dirfd, "lock",
-				  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		h.lockfd =
+			openat(h.dirfd, "lock",
+			       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	le64_put(generation, e->generation);
 	if (h.lockfd < 0 || flock(h.lockfd, LOCK_EX) < 0 ||
 	    (e->generation > 1 && pwrite(h.lockfd, generation, 8, 0) != 8)) {
@@ -344,18 +350,19 @@ static int drop_rundir(struct registry *reg, const struct reg_id *id, struct err
 
 /* ---- create ---- */
 
-static int name_is_taken(const struct reg_entry *other, struct reg_held *ret, struct err *err)
+static int name_is_taken(const struct reg_entry *other, struct reg_held *ret,
+			 struct err *err)
 {
 	auto_free char *label = reg_entry_label(other);
 
 	*ret = reg_held_of(other);
-	return err_set(err, PE_EXISTS, "'%s' exists already and is %s", label ? label : "?",
-		       reg_state_name(other->state));
+	return err_set(err, PE_EXISTS, "'%s' exists already and is %s",
+		       label ? label : "?", reg_state_name(other->state));
 }
 
 /* Lock held. -EAGAIN: the holder of the name has died since; sweep and ask again. */
-static int check_name(struct registry *reg, const struct reg_entry *e, struct reg_held *ret,
-		      struct err *err)
+static int check_name(struct registry *reg, const struct reg_entry *e,
+		      struct reg_held *ret, struct err *err)
 {
 	auto_table t = { 0 };
 	const struct reg_entry *other;
@@ -423,8 +430,8 @@ static int create_once(struct registry *reg, struct reg_entry *e, bool want_uids
 	return r;
 }
 
-static int keep_new(struct registry *reg, const struct reg_entry *e, const struct reg_new *new,
-		    struct reg_held *h, struct err *err)
+static int keep_new(struct registry *reg, const struct reg_entry *e,
+		    const struct reg_new *new, struct reg_held *h, struct err *err)
 {
 	int r = kept_lock(reg, &e->id, true, &h->keptfd, err);
 
@@ -456,8 +463,10 @@ int registry_create(struct registry *reg, const struct reg_new *new, struct reg_
 	for (int tries = 0; r == -EAGAIN && tries < 10; tries++)
 		r = create_once(reg, e, new->want_uids, ret, err);
 	if (r == -EAGAIN)
-		r = err_set(err, PE_BUSY, "what was named '%s' is being cleared up: try "
-			    "again", e->name);
+		r = err_set(err, PE_BUSY,
+			    "what was named '%s' is being cleared up: try "
+			    "again",
+			    e->name);
 	if (r == 0 && new->kept)
 		r = keep_new(reg, e, new, ret, err);
 	reg_entry_free(e);
@@ -471,19 +480,22 @@ static int may_restart(const struct reg_entry *e, uint64_t generation, struct er
 	if (!e || (!e->kept && e->state == REG_STOPPED))
 		return err_set(err, PE_NOTFOUND, "there is no such environment any more");
 	if (e->generation != generation)
-		return err_set(err, PE_REFUSED, "'%s' was started by somebody else meanwhile",
-			       e->name);
+		return err_set(err, PE_REFUSED,
+			       "'%s' was started by somebody else meanwhile", e->name);
 	if (reg_entry_alive(e))
-		return err_set(err, PE_BUSY, "'%s' is %s", e->name, reg_state_name(e->state));
+		return err_set(err, PE_BUSY, "'%s' is %s", e->name,
+			       reg_state_name(e->state));
 	if (e->cleanup_due)
-		return err_set(err, PE_BUSY, "what the last run of '%s' left is not cleared "
-			       "up yet", e->name);
+		return err_set(err, PE_BUSY,
+			       "what the last run of '%s' left is not cleared "
+			       "up yet",
+			       e->name);
 	return 0;
 }
 
 /* Lock held. */
-static int begin_again(struct registry *reg, struct reg_entry *e, const struct reg_new *again,
-		       struct reg_held *ret, struct err *err)
+static int begin_again(struct registry *reg, struct reg_entry *e,
+		       const struct reg_new *again, struct reg_held *ret, struct err *err)
 {
 	auto_fd kept = -1;
 	int r;
@@ -541,7 +553,7 @@ int registry_restart(struct registry *reg, const struct reg_id *id, uint64_t gen
 /* ---- events ---- */
 
 #define FROM(state) (1U << (state))
-#define FROM_TENDED                                                                   \
+#define FROM_TENDED                                                                      \
 	(FROM(REG_CREATED) | FROM(REG_STARTING) | FROM(REG_RUNNING) | FROM(REG_PAUSED))
 
 /* A holder whose lock file is in place and has its generation needs no other proof. */
@@ -554,7 +566,8 @@ bool reg_holds_current(const struct reg_held *h)
 	if (h->lockfd < 0 || fstat(h->lockfd, &st) < 0 || st.st_nlink == 0)
 		return false;
 	n = pread(h->lockfd, generation, sizeof(generation), 0);
-	return n == 0 ? h->generation == 1 : n == 8 && le64_get(generation) == h->generation;
+	return n == 0 ? h->generation == 1 :
+			n == 8 && le64_get(generation) == h->generation;
 }
 
 /* Lock held: h is current, and in one of the states of from. */
@@ -570,20 +583,25 @@ static int check_held(struct registry *reg, struct reg_held *h, unsigned from,
 			return r;
 		e = reg_table_get(&t, &h->id);
 		if (!e)
-			return err_set(err, PE_NOTFOUND, "there is no such environment any "
+			return err_set(err, PE_NOTFOUND,
+				       "there is no such environment any "
 				       "more");
 		if (e->generation != h->generation)
-			return err_set(err, PE_REFUSED, "a stale generation: this environment "
+			return err_set(err, PE_REFUSED,
+				       "a stale generation: this environment "
 				       "was started again meanwhile");
 		if (e->cleanup_due && from == FROM(REG_STOPPED))
-			return err_set(err, PE_BUSY, "what the last run left is not cleared "
+			return err_set(err, PE_BUSY,
+				       "what the last run left is not cleared "
 				       "up yet");
 		h->state = e->state;
 		h->kept = e->kept;
 	}
 	if (!(from & FROM(h->state)))
-		return err_set(err, h->lockfd < 0 && h->state != REG_STOPPED ? PE_BUSY :
-			       PE_REFUSED, "an environment that is %s cannot be %s",
+		return err_set(err,
+			       h->lockfd < 0 && h->state != REG_STOPPED ? PE_BUSY :
+									  PE_REFUSED,
+			       "an environment that is %s cannot be %s",
 			       reg_state_name(h->state), what);
 	return 0;
 }
@@ -634,7 +652,8 @@ static int event(struct registry *reg, struct reg_held *h, const struct event *e
 int registry_started(struct registry *reg, struct reg_held *h, const struct reg_run *run,
 		     struct err *err)
 {
-	static const struct event ev = { REG_T_STARTED, FROM(REG_CREATED) | FROM(REG_STARTING),
+	static const struct event ev = { REG_T_STARTED,
+					 FROM(REG_CREATED) | FROM(REG_STARTING),
 					 REG_RUNNING, "started" };
 	auto_str more = STR_INIT;
 	struct timespec now;
@@ -667,9 +686,11 @@ int registry_resumed(struct registry *reg, struct reg_held *h, struct err *err)
 	return event(reg, h, &ev, NULL, err);
 }
 
-int registry_stopped(struct registry *reg, struct reg_held *h, int status, struct err *err)
+int registry_stopped(struct registry *reg, struct reg_held *h, int status,
+		     struct err *err)
 {
-	static const struct event ev = { REG_T_STOPPED, FROM_TENDED, REG_STOPPED, "stopped" };
+	static const struct event ev = { REG_T_STOPPED, FROM_TENDED, REG_STOPPED,
+					 "stopped" };
 	auto_str more = STR_INIT;
 
 	reg_put_u32(&more, (uint32_t)status);
@@ -726,7 +747,8 @@ int registry_removed(struct registry *reg, struct reg_held *h, struct err *err)
 int registry_bind_intent(struct registry *reg, struct reg_held *h, const char *text,
 			 struct reg_id *ret_bind, struct err *err)
 {
-	static const struct event ev = { .type = REG_T_BIND_INTENT, .from = FROM_TENDED,
+	static const struct event ev = { .type = REG_T_BIND_INTENT,
+					 .from = FROM_TENDED,
 					 .what = "bound to anything" };
 	auto_str more = STR_INIT;
 	int r;
@@ -745,7 +767,8 @@ int registry_bind_intent(struct registry *reg, struct reg_held *h, const char *t
 static int bind_event(struct registry *reg, struct reg_held *h, enum reg_type type,
 		      const struct reg_id *bind, struct err *err)
 {
-	const struct event ev = { .type = type, .from = FROM_TENDED,
+	const struct event ev = { .type = type,
+				  .from = FROM_TENDED,
 				  .what = "bound to anything" };
 	auto_str more = STR_INIT;
 
@@ -753,8 +776,8 @@ static int bind_event(struct registry *reg, struct reg_held *h, enum reg_type ty
 	return event(reg, h, &ev, &more, err);
 }
 
-int registry_bind_done(struct registry *reg, struct reg_held *h, const struct reg_id *bind,
-		       struct err *err)
+int registry_bind_done(struct registry *reg, struct reg_held *h,
+		       const struct reg_id *bind, struct err *err)
 {
 	return bind_event(reg, h, REG_T_BIND_DONE, bind, err);
 }

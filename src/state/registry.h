@@ -77,19 +77,19 @@ struct reg_entry {
 	uint64_t generation;
 	enum reg_state state;
 	bool kept;
-	bool died;	  /* the tender died: its end was found, not told */
+	bool died;        /* the tender died: its end was found, not told */
 	bool cleanup_due; /* and what it left is not cleaned up yet */
 	bool has_status;
-	int status;	  /* as wait() gives it, if has_status */
-	pid_t tender;	  /* for people and signals; never proof of life. 0: none */
+	int status;       /* as wait() gives it, if has_status */
+	pid_t tender;     /* for people and signals; never proof of life. 0: none */
 	int64_t start_ns; /* CLOCK_REALTIME; 0: never started */
 	uint32_t uid_base, uid_count; /* range of user numbers taken for it; 0: none */
-	char *name;	   /* "" if it has none */
-	char *composition; /* "" if it belongs to none */
-	char *kind;	   /* "linux", … */
-	char *console;	   /* "own", "parent", … */
-	char *summary;	   /* the command, for ps */
-	char *cgroups;	   /* made for it; absolute paths, one a line, or "" */
+	char *name;                   /* "" if it has none */
+	char *composition;            /* "" if it belongs to none */
+	char *kind;                   /* "linux", … */
+	char *console;                /* "own", "parent", … */
+	char *summary;                /* the command, for ps */
+	char *cgroups;                /* made for it; absolute paths, one a line, or "" */
 	struct reg_bind *binds;
 	size_t n_binds;
 };
@@ -104,8 +104,8 @@ struct reg_held {
 	enum reg_state state;
 	bool kept;
 	uint32_t uid_base; /* first of its user numbers; 0: none */
-	int dirfd;  /* its run directory; -1: not held */
-	int lockfd; /* holds the lock; -1: not held */
+	int dirfd;         /* its run directory; -1: not held */
+	int lockfd;        /* holds the lock; -1: not held */
 	/*
 	 * A kept one's data directory, locked too, for those who share the data but not
 	 * the run directory; -1: none.
@@ -135,7 +135,7 @@ typedef int reg_cleanup_fn(void *userdata, const struct reg_entry *e, struct err
 void registry_on_cleanup(struct registry *reg, reg_cleanup_fn *fn, void *userdata);
 
 struct reg_new {
-	const char *name;	 /* NULL or "": none */
+	const char *name;        /* NULL or "": none */
 	const char *composition; /* all these may be NULL for "" */
 	const char *kind, *console;
 	const char *summary; /* cut where it is too long */
@@ -146,7 +146,7 @@ struct reg_new {
 	 */
 	bool want_uids;
 	uint32_t uid_base, uid_count; /* a range that the caller has chosen */
-	bool kept; /* needs a name */
+	bool kept;                    /* needs a name */
 	const void *spec; /* kept ones: stored as the file `spec`; may be NULL */
 	size_t spec_len;
 };
@@ -169,7 +169,7 @@ int registry_restart(struct registry *reg, const struct reg_id *id, uint64_t gen
 
 struct reg_run {
 	pid_t tender;
-	const char *cgroups; /* NULL: as created */
+	const char *cgroups;          /* NULL: as created */
 	uint32_t uid_base, uid_count; /* 0: as created */
 };
 int registry_started(struct registry *reg, struct reg_held *h, const struct reg_run *run,
@@ -180,7 +180,8 @@ int registry_resumed(struct registry *reg, struct reg_held *h, struct err *err);
  * status as wait() gives it. The last call of a kept environment's tender: its run
  * directory goes away with it.
  */
-int registry_stopped(struct registry *reg, struct reg_held *h, int status, struct err *err);
+int registry_stopped(struct registry *reg, struct reg_held *h, int status,
+		     struct err *err);
 /*
  * By its holder, or for a stopped one by anybody (reg_held_of). Removes its directories,
  * for a kept one those in the data directory too. PE_BUSY: it is running.
@@ -190,8 +191,8 @@ int registry_removed(struct registry *reg, struct reg_held *h, struct err *err);
 /* A binding made or cut while it runs: intent, then done. */
 int registry_bind_intent(struct registry *reg, struct reg_held *h, const char *text,
 			 struct reg_id *ret_bind, struct err *err);
-int registry_bind_done(struct registry *reg, struct reg_held *h, const struct reg_id *bind,
-		       struct err *err);
+int registry_bind_done(struct registry *reg, struct reg_held *h,
+		       const struct reg_id *bind, struct err *err);
 int registry_bind_cut(struct registry *reg, struct reg_held *h, const struct reg_id *bind,
 		      struct err *err);
 

@@ -183,5 +183,6 @@ int rmtree_at(int dirfd, const char *name, struct err *err)
 		t.failed = 0; /* only what the last pass met is still in the way */
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
-	return err_neg(err, t.failed ? t.failed : -errno, "cannot remove all of '%s'", name);
+	return err_neg(err, t.failed ? t.failed : -errno, "cannot remove all of '%s'",
+		       name);
 }

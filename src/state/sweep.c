@@ -81,7 +81,8 @@ static int find_dead(struct registry *reg, struct reg_table *t, size_t *ret_due,
 }
 
 /* Directories of e/ that belong to nobody alive and to nothing due for cleaning. */
-static int remove_orphans(struct registry *reg, const struct reg_table *t, struct err *err)
+static int remove_orphans(struct registry *reg, const struct reg_table *t,
+			  struct err *err)
 {
 	struct dirent *de;
 	char path[64];
@@ -90,8 +91,9 @@ static int remove_orphans(struct registry *reg, const struct reg_table *t, struc
 
 	fd = openat(reg->rundir, "e", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "cannot open '%s/e'",
-						     reg->places.run);
+		return errno == ENOENT ?
+			       0 :
+			       err_sys(err, "cannot open '%s/e'", reg->places.run);
 	dir = fdopendir(fd);
 	if (!dir) {
 		(void)close(fd);
@@ -119,7 +121,8 @@ struct look {
 	struct reg_ids remains;
 };
 
-static int look(struct registry *reg, struct reg_table *t, struct look *ret, struct err *err)
+static int look(struct registry *reg, struct reg_table *t, struct look *ret,
+		struct err *err)
 {
 	int r;
 
@@ -197,8 +200,8 @@ static int record_cleaned(struct registry *reg, struct reg_table *t, struct reg_
 
 enum verdict { LEAVE, CLEANED, FORGET };
 
-static int record_all(struct registry *reg, struct reg_table *t, const enum verdict *verdicts,
-		      struct err *err)
+static int record_all(struct registry *reg, struct reg_table *t,
+		      const enum verdict *verdicts, struct err *err)
 {
 	int r = journal_lock(&reg->journal, err);
 
@@ -237,7 +240,8 @@ static int sweep_locked(struct registry *reg, struct reg_table *t, struct err *e
 	struct look again = { 0 };
 	int r;
 
-	sweep = openat(reg->rundir, "sweep", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	sweep = openat(reg->rundir, "sweep", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+		       0600);
 	if (sweep < 0)
 		return err_sys(err, "cannot open '%s/sweep'", reg->places.run);
 	while (flock(sweep, LOCK_EX) < 0)
@@ -322,7 +326,8 @@ static int match(const struct reg_entry *e, const char *word)
 	return len >= 4 && len < REG_ID_HEX && memcmp(hex, word, len) == 0 ? 1 : 0;
 }
 
-static int ambiguous(const struct reg_list *l, const char *word, int best, struct err *err)
+static int ambiguous(const struct reg_list *l, const char *word, int best,
+		     struct err *err)
 {
 	auto_str which = STR_INIT;
 	size_t shown = 0;
@@ -403,8 +408,9 @@ int registry_open_kept(struct registry *reg, const struct reg_id *id, int *ret_f
 		return r;
 	reg_id_hex(id, hex);
 	errno = ENOENT;
-	fd = envfd < 0 ? -1 : openat(envfd, hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-				     O_CLOEXEC);
+	fd = envfd < 0 ?
+		     -1 :
+		     openat(envfd, hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return err_set(err, PE_NOTFOUND, "this environment keeps nothing");
 	if (fd < 0)

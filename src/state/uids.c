@@ -51,8 +51,10 @@ int uids_take(struct registry *reg, const struct reg_id *id, uint32_t *ret_base,
 			return err_sys(err, "cannot take user numbers in '%s'",
 				       reg->places.run);
 	}
-	return err_set(err, PE_REFUSED, "all %u ranges of user numbers are taken: stop some "
-		       "environments", SLOTS);
+	return err_set(err, PE_REFUSED,
+		       "all %u ranges of user numbers are taken: stop some "
+		       "environments",
+		       SLOTS);
 }
 
 void uids_release(struct registry *reg, const struct reg_id *id, uint32_t base)
@@ -70,7 +72,8 @@ void uids_release(struct registry *reg, const struct reg_id *id, uint32_t base)
 }
 
 /* The environment that u/NAME points to still has that range. */
-static bool is_used(struct registry *reg, const struct reg_table *t, int ufd, const char *name)
+static bool is_used(struct registry *reg, const struct reg_table *t, int ufd,
+		    const char *name)
 {
 	char target[REG_ID_HEX];
 	const struct reg_entry *e;
@@ -94,8 +97,9 @@ int uids_sweep(struct registry *reg, const struct reg_table *t, struct err *err)
 
 	fd = openat(reg->rundir, "u", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "cannot open '%s/u'",
-						     reg->places.run);
+		return errno == ENOENT ?
+			       0 :
+			       err_sys(err, "cannot open '%s/u'", reg->places.run);
 	dir = fdopendir(fd);
 	if (!dir) {
 		(void)close(fd);

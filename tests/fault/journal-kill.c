@@ -52,8 +52,13 @@ static int life_of(struct registry *reg, const char *name, bool kept, unsigned l
 	struct reg_run run = { .tender = getpid() };
 	char mark[128];
 	int r;
-	struct reg_new new = { .name = name, .kind = "linux", .summary = "sleep 1",
-			       .cgroups = mark, .kept = kept, .want_uids = true, .spec = "spec",
+	struct reg_new new = { .name = name,
+			       .kind = "linux",
+			       .summary = "sleep 1",
+			       .cgroups = mark,
+			       .kept = kept,
+			       .want_uids = true,
+			       .spec = "spec",
 			       .spec_len = 4 };
 
 	marker_path(mark, n);
@@ -160,7 +165,8 @@ static bool check_list(struct registry *reg, const struct reg_list *l, char why[
 		}
 		if (registry_open_kept(reg, &e->id, &fd, &err) != 0 ||
 		    fd_read_file_at(fd, "spec", 100, &spec, NULL, &err) != 0) {
-			(void)snprintf(why, 256, "'%s' has no spec: %.180s", e->name, err.text);
+			(void)snprintf(why, 256, "'%s' has no spec: %.180s", e->name,
+				       err.text);
 			return false;
 		}
 		(void)close(fd);
@@ -202,12 +208,13 @@ static bool is_consistent(char why[256])
 	} else if (registry_notes(reg)[0]) {
 		(void)snprintf(why, 256, "a plain crash was called damage");
 		good = false;
-	} else if (count("run/e", false) || count("run/u", false) || count("marks", false) ||
-		   count("data/env", false) != l.n) {
-		(void)snprintf(why, 256, "%u run directories, %u ranges, %u marks, %u kept for %zu "
-			       "listed", count("run/e", true), count("run/u", true),
-			       count("marks", true),
-			       count("data/env", true), l.n);
+	} else if (count("run/e", false) || count("run/u", false) ||
+		   count("marks", false) || count("data/env", false) != l.n) {
+		(void)snprintf(why, 256,
+			       "%u run directories, %u ranges, %u marks, %u kept for %zu "
+			       "listed",
+			       count("run/e", true), count("run/u", true),
+			       count("marks", true), count("data/env", true), l.n);
 		good = false;
 	}
 	good = good && check_list(reg, &l, why) && remove_kept(reg, &l, why);

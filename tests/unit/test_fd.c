@@ -53,10 +53,10 @@ static void files_are_replaced_whole(void **state)
 	size_t len;
 
 	(void)state;
-	assert_int_equal(fd_write_file_at(AT_FDCWD, "f", "old", 3, 0600, FD_WRITE_PLAIN,
-					  &err), 0);
-	assert_int_equal(fd_write_file_at(AT_FDCWD, "f", "a\0b", 3, 0600, FD_WRITE_SYNC,
-					  &err), 0);
+	assert_int_equal(
+		fd_write_file_at(AT_FDCWD, "f", "old", 3, 0600, FD_WRITE_PLAIN, &err), 0);
+	assert_int_equal(
+		fd_write_file_at(AT_FDCWD, "f", "a\0b", 3, 0600, FD_WRITE_SYNC, &err), 0);
 	assert_int_equal(fd_read_file_at(AT_FDCWD, "f", 3, &text, &len, &err), 0);
 	assert_int_equal(len, 3);
 	assert_memory_equal(text, "a\0b", 4);
@@ -64,7 +64,8 @@ static void files_are_replaced_whole(void **state)
 	assert_int_equal(stat("f", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(access("f.new", F_OK), -1);
-	assert_true(fd_write_file_at(AT_FDCWD, "no/f", "x", 1, 0600, FD_WRITE_PLAIN, &err) < 0);
+	assert_true(fd_write_file_at(AT_FDCWD, "no/f", "x", 1, 0600, FD_WRITE_PLAIN,
+				     &err) < 0);
 	assert_non_null(strstr(err.text, "no/f"));
 }
 
@@ -73,19 +74,24 @@ static void reading_has_limits(void **state)
 	char *text = NULL;
 
 	(void)state;
-	assert_int_equal(fd_write_file_at(AT_FDCWD, "f", "12345", 5, 0600, FD_WRITE_PLAIN,
-					  &err), 0);
+	assert_int_equal(
+		fd_write_file_at(AT_FDCWD, "f", "12345", 5, 0600, FD_WRITE_PLAIN, &err),
+		0);
 	assert_int_equal(fd_read_file_at(AT_FDCWD, "f", 4, &text, NULL, &err), -EFBIG);
-	assert_int_equal(fd_read_file_at(AT_FDCWD, "none", 4, &text, NULL, &err), -ENOENT);
+	assert_int_equal(fd_read_file_at(AT_FDCWD, "none", 4, &text, NULL, &err),
+			 -ENOENT);
 	assert_int_equal(mkdir("dir", 0700), 0);
 	assert_int_equal(fd_read_file_at(AT_FDCWD, "dir", 4, &text, NULL, &err), -EISDIR);
 	assert_int_equal(mkfifo("fifo", 0600), 0);
-	assert_int_equal(fd_read_file_at(AT_FDCWD, "fifo", 4, &text, NULL, &err), -EINVAL);
-	assert_int_equal(fd_read_file_at(AT_FDCWD, "/dev/zero", 4, &text, NULL, &err), -EINVAL);
+	assert_int_equal(fd_read_file_at(AT_FDCWD, "fifo", 4, &text, NULL, &err),
+			 -EINVAL);
+	assert_int_equal(fd_read_file_at(AT_FDCWD, "/dev/zero", 4, &text, NULL, &err),
+			 -EINVAL);
 	assert_null(text);
 	/* A file of the kernel that says it has no length. */
-	assert_int_equal(fd_read_file_at(AT_FDCWD, "/proc/self/maps", 1 << 20, &text, NULL,
-					 &err), 0);
+	assert_int_equal(
+		fd_read_file_at(AT_FDCWD, "/proc/self/maps", 1 << 20, &text, NULL, &err),
+		0);
 	assert_true(strlen(text) > 500);
 	free(text);
 }
@@ -134,15 +140,19 @@ static void surplus_is_refused_and_closed(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(many); i++)
 		many[i] = sv[0];
 	assert_int_equal(fd_send(sv[0], "a", 1, many, 10, &err), 0);
-	assert_int_equal(fd_recv(sv[1], buf, sizeof(buf), &len, got, 2, &n, &err), PE_BAD);
+	assert_int_equal(fd_recv(sv[1], buf, sizeof(buf), &len, got, 2, &n, &err),
+			 PE_BAD);
 	assert_int_equal(open_fds(), before);
 	assert_int_equal(fd_send(sv[0], "a", 1, many, 2, &err), 0);
-	assert_int_equal(fd_recv(sv[1], buf, sizeof(buf), &len, NULL, 0, NULL, &err), PE_BAD);
+	assert_int_equal(fd_recv(sv[1], buf, sizeof(buf), &len, NULL, 0, NULL, &err),
+			 PE_BAD);
 	assert_int_equal(open_fds(), before);
 	assert_int_equal(fd_send(sv[0], "12345", 5, many, 1, &err), 0);
-	assert_int_equal(fd_recv(sv[1], buf, sizeof(buf), &len, got, 2, &n, &err), PE_BAD);
+	assert_int_equal(fd_recv(sv[1], buf, sizeof(buf), &len, got, 2, &n, &err),
+			 PE_BAD);
 	assert_int_equal(open_fds(), before);
-	assert_int_equal(fd_recv(sv[1], buf, sizeof(buf), &len, got, 2, &n, &err), -EAGAIN);
+	assert_int_equal(fd_recv(sv[1], buf, sizeof(buf), &len, got, 2, &n, &err),
+			 -EAGAIN);
 	assert_int_equal(fd_send(sv[0], "a", 1, many, FD_MESSAGE_MAX + 1, &err), -EINVAL);
 	fd_close_list(sv, 2);
 }
@@ -198,12 +208,9 @@ int main(void)
 {
 #define FD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		FD_TEST(files_are_replaced_whole),
-		FD_TEST(reading_has_limits),
-		FD_TEST(descriptors_travel),
-		FD_TEST(surplus_is_refused_and_closed),
-		FD_TEST(flags_and_duplicates),
-		FD_TEST(all_but_a_list_is_closed),
+		FD_TEST(files_are_replaced_whole), FD_TEST(reading_has_limits),
+		FD_TEST(descriptors_travel),       FD_TEST(surplus_is_refused_and_closed),
+		FD_TEST(flags_and_duplicates),     FD_TEST(all_but_a_list_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,7 +71,8 @@ static char *content(size_t *ret_len)
 {
 	char *buf;
 
-	assert_int_equal(fd_read_file_at(run_fd, "journal", 1 << 20, &buf, ret_len, NULL), 0);
+	assert_int_equal(fd_read_file_at(run_fd, "journal", 1 << 20, &buf, ret_len, NULL),
+			 0);
 	return buf;
 }
 
@@ -271,7 +272,8 @@ static void damage_is_kept_aside_and_told(void **state)
 	put(bytes, len);
 	expect("1:first 3:third ", "journal.damaged-1");
 	assert_int_equal(fd_read_file_at(run_fd, "journal.damaged-1", 1 << 20, &aside,
-					 &aside_len, NULL), 0);
+					 &aside_len, NULL),
+			 0);
 	assert_int_equal(aside_len, len);
 	assert_memory_equal(aside, bytes, len);
 	after = expect("1:first 3:third ", NULL);

@@ -15,8 +15,8 @@ static int setup(void **state)
 static void clear_vars(void)
 {
 	static const char *const vars[] = { "POLDER_RUNTIME_DIR", "POLDER_DATA_DIR",
-					    "POLDER_CONFIG_DIR", "XDG_RUNTIME_DIR",
-					    "XDG_DATA_HOME", "XDG_CONFIG_HOME" };
+					    "POLDER_CONFIG_DIR",  "XDG_RUNTIME_DIR",
+					    "XDG_DATA_HOME",      "XDG_CONFIG_HOME" };
 
 	for (size_t i = 0; i < ARRAY_LEN(vars); i++)
 		(void)unsetenv(vars[i]);
@@ -89,8 +89,10 @@ static int xdg_names(void)
 	(void)snprintf(want, sizeof(want), "/tmp/polder-%u", (unsigned)geteuid());
 	if (!streq(p.run, want) || !p.run_is_shared)
 		return 6;
-	return streq(p.data, "/h/.local/share/polder") && streq(p.config, "/h/.config/polder") ?
-	       0 : 7;
+	return streq(p.data, "/h/.local/share/polder") &&
+			       streq(p.config, "/h/.config/polder") ?
+		       0 :
+		       7;
 }
 
 static void users_follow_xdg(void **state)

@@ -51,10 +51,16 @@ static int teardown(void **state)
 
 static struct reg_held create(const char *name, bool kept)
 {
-	struct reg_new new = { .name = name, .kind = "linux", .console = "own",
-			       .summary = "sleep 1", .cgroups = "/cg/a\n/cg/b",
-			       .uid_base = 200000, .uid_count = 65536, .kept = kept,
-			       .spec = kept ? "SPEC" : NULL, .spec_len = 4 };
+	struct reg_new new = { .name = name,
+			       .kind = "linux",
+			       .console = "own",
+			       .summary = "sleep 1",
+			       .cgroups = "/cg/a\n/cg/b",
+			       .uid_base = 200000,
+			       .uid_count = 65536,
+			       .kept = kept,
+			       .spec = kept ? "SPEC" : NULL,
+			       .spec_len = 4 };
 	struct reg_held h;
 
 	assert_int_equal(registry_create(reg, &new, &h, &err), 0);
@@ -206,8 +212,8 @@ static void failed_cleanup_is_tried_again(void **state)
 	cleanup_says = -EBUSY;
 	expect_state(REG_STOPPED);
 	assert_non_null(strstr(registry_notes(reg), "the cgroup is busy"));
-	h = reg_held_of(&(struct reg_entry){ .id = h.id, .generation = 1, .kept = true,
-					     .state = REG_STOPPED });
+	h = reg_held_of(&(struct reg_entry){
+		.id = h.id, .generation = 1, .kept = true, .state = REG_STOPPED });
 	assert_int_equal(registry_removed(reg, &h, &err), PE_BUSY);
 	assert_int_equal(registry_restart(reg, &h.id, 1, NULL, &h, &err), PE_BUSY);
 	cleanup_says = 0;
@@ -330,7 +336,8 @@ static void stale_generations_are_refused(void **state)
 	start(&old);
 	assert_int_equal(registry_stopped(reg, &old, 0, &err), 0);
 	assert_int_equal(registry_restart(reg, &old.id, 1, NULL, &now, &err), 0);
-	assert_int_equal(registry_restart(reg, &old.id, 1, NULL, &copy, &err), PE_REFUSED);
+	assert_int_equal(registry_restart(reg, &old.id, 1, NULL, &copy, &err),
+			 PE_REFUSED);
 	old.state = REG_RUNNING;
 	assert_int_equal(registry_paused(reg, &old, &err), PE_REFUSED);
 	assert_non_null(strstr(err.text, "stale"));
@@ -383,8 +390,8 @@ static void name_of_the_dead_is_free(void **state)
 
 static void bad_words_are_refused(void **state)
 {
-	static const char *const bad[] = { "Web", "1web", "-web", "w b", "web.", ".web",
-					   "a..b", "wéb", "a/b", "../x" };
+	static const char *const bad[] = { "Web",  "1web", "-web", "w b", "web.",
+					   ".web", "a..b", "wéb",  "a/b", "../x" };
 	struct reg_held h;
 	struct reg_new new = { .kept = true };
 
@@ -582,7 +589,8 @@ static void orphans_are_removed_and_the_living_stay(void **state)
 	char path[128];
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/run/e/00112233445566778899aabbccddeeff", base);
+	(void)snprintf(path, sizeof(path), "%s/run/e/00112233445566778899aabbccddeeff",
+		       base);
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(count_in("run/e"), 2);
 	expect_count(1);
@@ -624,8 +632,8 @@ static void bindings_are_folded(void **state)
 
 static void ranges_of_users_are_apart(void **state)
 {
-	struct reg_new new = { .want_uids = true }, kept = { .want_uids = true, .name = "web",
-							     .kept = true };
+	struct reg_new new = { .want_uids = true },
+		       kept = { .want_uids = true, .name = "web", .kept = true };
 	struct reg_held h[100];
 	struct reg_entry *e;
 
@@ -694,7 +702,8 @@ static void two_run_directories_share_the_data(void **state)
 	reg_list_fini(&l);
 	reg_held_fini(&h);
 	assert_int_equal(registry_restart(reg, &h.id, 1, NULL, &h, &err), 0);
-	assert_int_equal(registry_restart(other, &of.id, 1, NULL, &stolen, &err), PE_BUSY);
+	assert_int_equal(registry_restart(other, &of.id, 1, NULL, &stolen, &err),
+			 PE_BUSY);
 	assert_non_null(strstr(err.text, "another runtime directory"));
 	assert_int_equal(registry_removed(other, &of, &err), PE_BUSY);
 	assert_int_equal(count_in("data/env"), 1);
