@@ -9,9 +9,25 @@
 
 static const char *const long_keys[] = { "from", "through", "optional", "required", "files" };
 
-/* A slot of an earlier layer makes room; one of this layer was written twice. */
-static struct binding *make_room(struct load *l, struct genv *e, struct ynode *key)
+/* In {/data: /srv,ro} YAML ends the text at the comma: a slot "ro" with nothing. */
+static void report_slot(struct load *l, const struct ypair *p, int r, const struct err *err)
 {
+	size_t n = strcspn(p->key->text, "=");
+	auto_free char *word = strndup(p->key->text, n);
+	bool cut_off = word && p->value->type == Y_NULL && p->value->len == 0 &&
+		       (kind_word_known(word) || p->key->text[n] == '=');
+
+	if (r > 0 && cut_off)
+		BAD(l, p->key->pos, "inside { } a comma ends a text: put the whole binding in "
+		    "quotes", "%s", err->text);
+	else
+		report(l, p->key->pos, r, err);
+}
+
+/* A slot of an earlier layer makes room; one of this layer was written twice. */
+static struct binding *make_room(struct load *l, struct genv *e, const struct ypair *p)
+{
+	const struct ynode *key = p->key;
 	struct err err = ERR_INIT;
 	struct binding *b = NULL;
 	size_t before = e->n_bindings;
@@ -30,7 +46,7 @@ static struct binding *make_room(struct load *l, struct genv *e, struct ynode *k
 		}
 	}
 	if (r != 0) {
-		report(l, key->pos, r, &err);
+		report_slot(l, p, r, &err);
 		return NULL;
 	}
 	b->mark = l->layer;
@@ -199,7 +215,7 @@ void read_slots(struct load *l, struct genv *e, struct ynode *map)
 		return;
 	for (size_t i = 0; i < map->n; i++) {
 		struct ypair *p = &map->pairs[i];
-		struct binding *b = make_room(l, e, p->key);
+		struct binding *b = make_room(l, e, p);
 		bool ok;
 
 		if (!b)
