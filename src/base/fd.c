@@ -52,7 +52,7 @@ static int read_growing(int fd, const char *path, size_t hint, size_t max, char 
 			size_t *ret_len, struct err *err)
 {
 	auto_free char *buf = NULL;
-	size_t len = 0, cap = MIN(hint, max) + 1, n;
+	size_t len = 0, cap = MIN(hint, max) + 1, n = 0;
 	int r;
 
 	for (;;) {

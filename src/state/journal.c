@@ -323,6 +323,9 @@ int journal_read(struct journal *j, journal_fn *fn, void *userdata, struct str *
 		return r;
 	if (scan.state == JOURNAL_WHOLE && j->vouched && scan.base == j->base)
 		return 0;
+	/* What was vouched for was whole once: no crash cut it off. */
+	if (scan.state == JOURNAL_TORN && j->vouched)
+		scan.state = JOURNAL_DAMAGED;
 	return settle(j, buf, len, &scan, note, err);
 }
 

@@ -279,7 +279,7 @@ int registry_sweep(struct registry *reg, struct reg_table *ret, struct err *err)
 static int show(struct registry *reg, struct reg_table *t, struct reg_list *ret,
 		struct err *err)
 {
-	struct reg_list l = { .v = calloc(t->n + 1, sizeof(*l.v)) };
+	struct reg_list l = { .v = calloc(t->n + 1, sizeof(struct reg_entry *)) };
 
 	if (!l.v)
 		return err_oom(err);

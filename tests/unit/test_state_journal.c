@@ -282,6 +282,20 @@ static void damage_is_kept_aside_and_told(void **state)
 	expect("1:first 3:third 4:on ", NULL);
 }
 
+static void damage_at_the_end_is_told_too(void **state)
+{
+	auto_free char *bytes = NULL;
+	size_t len;
+
+	(void)state;
+	append(1, "first");
+	append(2, "last");
+	bytes = content(&len);
+	bytes[len - JOURNAL_RECORD_MIN - 4 + 1] ^= 1; /* its length: now past the end */
+	put(bytes, len);
+	expect("1:first ", "journal.damaged-1");
+}
+
 static void second_damage_gets_another_name(void **state)
 {
 	(void)state;
@@ -399,6 +413,7 @@ int main(void)
 		FILE_TEST(torn_tail_is_cut_before_an_append),
 		FILE_TEST(record_without_voucher_counts),
 		FILE_TEST(damage_is_kept_aside_and_told),
+		FILE_TEST(damage_at_the_end_is_told_too),
 		FILE_TEST(second_damage_gets_another_name),
 		FILE_TEST(another_version_is_refused),
 		FILE_TEST(rewriting_keeps_sequences_growing),
