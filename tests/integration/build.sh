@@ -79,6 +79,14 @@ touch "$T/apt-fails"
 check_fails "a failing apt is a failure" setup build
 check_out "after one more try with fresh lists" 'update' cat "$T/apt.log"
 check_fails "an unknown group is one" setup nonsense
+rm -f "$T/has-meson" "$T/apt-fails" "$T/apt.log"
+on_terminal() { # ANSWER
+	PATH=$T/fake:$PATH script -qec "'$POLDER_SOURCE/tools/setup' build" /dev/null <<<"$1"
+}
+check_fails "on a terminal, no is no" on_terminal n
+check "nothing is installed then" test ! -e "$T/apt.log"
+check_out "on a terminal it says what it will run" 'apt-get install .* meson' on_terminal y
+check "and yes is yes" grep -q 'install.*meson' "$T/apt.log"
 
 # ---- the count ----
 
