@@ -35,7 +35,10 @@ static void say_text(struct diff *d, const struct genv *e, const struct item *ol
 {
 	const struct item *shown = now->text ? now : old;
 
-	str_addf(d->out, "%c %s %s: ", !old->text ? '+' : !now->text ? '-' : '~',
+	str_addf(d->out, "%c %s %s: ",
+		 !old->text ? '+' :
+		 !now->text ? '-' :
+			      '~',
 		 *e->name ? e->name : "(composition)", shown->key);
 	if (old->text && now->text)
 		str_addf(d->out, "%s → %s", old->text, now->text);
@@ -91,14 +94,15 @@ static bool covers_something(const struct genv *e, const struct binding *null)
 	return path_below(null->slot, "/usr") || path_below(null->slot, "/etc");
 }
 
-/* The binding of that slot, if it says anything about authority. */
-static const struct binding *counted(const struct genv *e, const char *slot)
+/* The binding of that slot, if it says anything about authority. What every program has
+ * by default says something only beside another environment of that name. */
+static const struct binding *counted(const struct genv *e, const char *slot, bool alone)
 {
 	const struct binding *b = e ? genv_binding(e, slot) : NULL;
 
 	if (b && !binding_powerful(b) && !covers_something(e, b))
 		return NULL;
-	return b;
+	return b && alone && b->implied ? NULL : b;
 }
 
 static bool same_source(const struct binding *a, const struct binding *b)
@@ -189,13 +193,13 @@ static void diff_bindings(struct diff *d, const struct genv *old, const struct g
 	for (size_t i = 0; old && i < old->n_bindings; i++) {
 		const char *slot = old->bindings[i].slot;
 
-		diff_binding(d, old, counted(old, slot), counted(now, slot));
+		diff_binding(d, old, counted(old, slot, !now), counted(now, slot, false));
 	}
 	for (size_t i = 0; now && i < now->n_bindings; i++) {
 		const char *slot = now->bindings[i].slot;
 
 		if (!old || !genv_binding(old, slot))
-			diff_binding(d, now, NULL, counted(now, slot));
+			diff_binding(d, now, NULL, counted(now, slot, !old));
 	}
 }
 
@@ -211,13 +215,14 @@ static void diff_text(struct diff *d, const struct genv *e, const struct item *a
 	say(d, e, a, b, !a->text ? GIVES : !b->text ? TAKES : CHANGES);
 }
 
-static void diff_expose(struct diff *d, const struct genv *e, const struct expose *old,
-			const struct expose *now)
+/* old or now may be NULL, and not both. */
+static void diff_expose(struct diff *d, const struct genv *e, const char *name,
+			const struct expose *old, const struct expose *now)
 {
 	auto_str key = STR_INIT, was = STR_INIT, is = STR_INIT;
 	struct item a = { 0 }, b = { 0 };
 
-	str_addf(&key, "exposes %s", (old ? old : now)->name);
+	str_addf(&key, "exposes %s", name);
 	if (old)
 		str_addf(&was, "%s %s", iface_name(old->iface), old->path);
 	if (now)
@@ -231,12 +236,17 @@ static void diff_expose(struct diff *d, const struct genv *e, const struct expos
 
 static void diff_exposes(struct diff *d, const struct genv *old, const struct genv *now)
 {
-	for (size_t i = 0; old && i < old->n_exposes; i++)
-		diff_expose(d, old, &old->exposes[i],
-			    now ? genv_expose(now, old->exposes[i].name) : NULL);
-	for (size_t i = 0; now && i < now->n_exposes; i++)
-		if (!old || !genv_expose(old, now->exposes[i].name))
-			diff_expose(d, now, NULL, &now->exposes[i]);
+	for (size_t i = 0; old && i < old->n_exposes; i++) {
+		const struct expose *x = &old->exposes[i];
+
+		diff_expose(d, old, x->name, x, now ? genv_expose(now, x->name) : NULL);
+	}
+	for (size_t i = 0; now && i < now->n_exposes; i++) {
+		const struct expose *x = &now->exposes[i];
+
+		if (!old || !genv_expose(old, x->name))
+			diff_expose(d, now, x->name, NULL, x);
+	}
 }
 
 /* The caller's own variables that are passed on. */
@@ -268,8 +278,8 @@ static void diff_vars(struct diff *d, const struct genv *old, const struct genv 
 }
 
 /* A limit that goes, or grows, gives. */
-static void diff_limit(struct diff *d, const struct genv *e, const char *key, uint64_t old,
-		       uint64_t now, struct pos pos)
+static void diff_limit(struct diff *d, const struct genv *e, const char *key,
+		       uint64_t old, uint64_t now, struct pos pos)
 {
 	auto_str was = STR_INIT, is = STR_INIT;
 	struct item a = { key, NULL, pos }, b = { key, NULL, pos };
@@ -294,12 +304,29 @@ static void diff_limits(struct diff *d, const struct genv *e, const struct limit
 	diff_limit(d, e, "limit time", old->time_ms, now->time_ms, pos);
 }
 
+/* A program that is there in one composition only, with what every program has. */
+static void diff_presence(struct diff *d, const struct genv *old, const struct genv *now)
+{
+	static const struct item none = { 0 };
+	const struct genv *e = old ? old : now;
+	auto_str run = STR_INIT;
+	struct item it = { "environment", NULL, e->pos };
+
+	if (old && now)
+		return;
+	for (size_t i = 0; i < e->n_argv; i++)
+		str_addf(&run, "%s%s", i ? " " : "", e->argv[i]);
+	it.text = str_text(&run);
+	say(d, e, old ? &it : &none, now ? &it : &none, now ? GIVES : TAKES);
+}
+
 static void diff_env(struct diff *d, const struct genv *old, const struct genv *now)
 {
 	const struct genv *e = old ? old : now;
 	struct item a = { "root", old ? old->root : NULL, e->pos };
 	struct item b = { "root", now ? now->root : NULL, now ? now->pos : e->pos };
 
+	diff_presence(d, old, now);
 	diff_text(d, e, &a, &b);
 	diff_bindings(d, old, now);
 	diff_exposes(d, old, now);

@@ -11,8 +11,8 @@
  * source, options and caretakers fit each other is graph_check's business: a manifest
  * makes the same bindings word by word and wants all its mistakes at once.
  */
-#include "graph/kinds.h"
 #include "graph/graph-internal.h"
+#include "graph/kinds.h"
 
 void binding_fini(struct binding *b)
 {
@@ -46,7 +46,8 @@ static int slot_of_prefix(const char *text, const char *colon, enum iface *ret,
 		if (iface_from_name(word, ret))
 			return 0;
 	}
-	return err_set(err, PE_USAGE, "\"%.*s\" is no interface; there are console, dir, "
+	return err_set(err, PE_USAGE,
+		       "\"%.*s\" is no interface; there are console, dir, "
 		       "volume, net, clock, entropy, identity, socket and spawn",
 		       (int)MIN(n, (size_t)40), text);
 }
@@ -59,9 +60,11 @@ static int unknown_slot(const char *text, struct err *err)
 		names[i] = iface_name((enum iface)i);
 	near = str_nearest(text, names, IF_COUNT);
 	if (near)
-		return err_set(err, PE_USAGE, "there is no slot \"%.80s\"; did you mean %s?",
-			       text, near);
-	return err_set(err, PE_USAGE, "there is no slot \"%.80s\"; a slot is a path that begins "
+		return err_set(err, PE_USAGE,
+			       "there is no slot \"%.80s\"; did you mean %s?", text,
+			       near);
+	return err_set(err, PE_USAGE,
+		       "there is no slot \"%.80s\"; a slot is a path that begins "
 		       "with \"/\", or console, net, clock, entropy, identity or spawn",
 		       text);
 }
@@ -102,18 +105,20 @@ static int slot_final(enum iface iface, const char *slot, char **ret, struct err
 {
 	if (!has_path(iface) && !streq(slot, iface_name(iface)) &&
 	    !str_starts(slot, "dev:"))
-		return err_set(err, PE_USAGE, "a program has one %s, and its slot is called "
-			       "\"%s\", not \"%.80s\"", iface_name(iface), iface_name(iface),
-			       slot);
+		return err_set(err, PE_USAGE,
+			       "a program has one %s, and its slot is called "
+			       "\"%s\", not \"%.80s\"",
+			       iface_name(iface), iface_name(iface), slot);
 	if (!has_path(iface)) {
 		*ret = strdup(slot);
 		return *ret ? 0 : err_oom(err);
 	}
 	*ret = slot_path(slot);
 	if (!*ret)
-		return err_set(err, PE_USAGE, "\"%.80s\": the slot of a %s is an absolute path "
-			       "without \"..\", of at most %d bytes", slot,
-			       iface_name(iface), MAX_SLOT);
+		return err_set(err, PE_USAGE,
+			       "\"%.80s\": the slot of a %s is an absolute path "
+			       "without \"..\", of at most %d bytes",
+			       slot, iface_name(iface), MAX_SLOT);
 	if (iface == IF_SOCKET && streq(*ret, "/")) {
 		free(TAKE_PTR(*ret));
 		return err_set(err, PE_USAGE, "the root cannot be a socket");
@@ -150,8 +155,10 @@ static int slot_taken(const struct binding *old, struct err *err)
 	auto_str at = STR_INIT;
 
 	pos_write(old->pos, &at);
-	return err_set(err, PE_EXISTS, "the slot \"%.200s\" is bound twice (first: "
-		       "%s)", old->slot, str_text(&at));
+	return err_set(err, PE_EXISTS,
+		       "the slot \"%.200s\" is bound twice (first: "
+		       "%s)",
+		       old->slot, str_text(&at));
 }
 
 int genv_add_binding(struct genv *e, enum iface iface, const char *slot, struct pos pos,
@@ -186,12 +193,14 @@ int genv_add_binding(struct genv *e, enum iface iface, const char *slot, struct 
 
 /* ---- words after the source ---- */
 
-int binding_add_option(struct binding *b, const char *key, const char *value, struct pos pos)
+int binding_add_option(struct binding *b, const char *key, const char *value,
+		       struct pos pos)
 {
 	return kv_add(&b->options, &b->n_options, MAX_WORDS, key, value, pos);
 }
 
-int binding_add_through(struct binding *b, const char *key, const char *value, struct pos pos)
+int binding_add_through(struct binding *b, const char *key, const char *value,
+			struct pos pos)
 {
 	return kv_add(&b->through, &b->n_through, MAX_WORDS, key, value, pos);
 }
@@ -213,12 +222,14 @@ int binding_add_fake(struct binding *b, const char *path, const char *content, s
 	struct fake_file *room;
 
 	if (!relative_path_valid(path))
-		return err_set(err, PE_USAGE, "\"%.200s\": a file of a fake directory has a "
-			       "relative path without \"..\"", path);
+		return err_set(err, PE_USAGE,
+			       "\"%.200s\": a file of a fake directory has a "
+			       "relative path without \"..\"",
+			       path);
 	for (size_t i = 0; i < b->n_fakes; i++)
 		if (streq(b->fakes[i].path, path))
-			return err_set(err, PE_EXISTS, "the file \"%.200s\" is given twice",
-				       path);
+			return err_set(err, PE_EXISTS,
+				       "the file \"%.200s\" is given twice", path);
 	if (b->n_fakes >= MAX_BINDINGS)
 		return err_set(err, PE_USAGE, "more than %d files", MAX_BINDINGS);
 	room = list_room(b->fakes, b->n_fakes, sizeof(*room));
@@ -255,11 +266,14 @@ static int unescape(const char *p, const char *end, char **ret, struct err *err)
 			continue;
 		}
 		if (++p == end)
-			return err_set(err, PE_USAGE, "a backslash at the end escapes nothing; "
+			return err_set(err, PE_USAGE,
+				       "a backslash at the end escapes nothing; "
 				       "write \"\\\\\" for itself");
 		if (*p != ',' && *p != '=' && *p != '\\')
-			return err_set(err, PE_USAGE, "\"\\%c\": a backslash escapes \",\" "
-				       "\"=\" and itself only", *p >= ' ' && *p < 127 ? *p : '?');
+			return err_set(err, PE_USAGE,
+				       "\"\\%c\": a backslash escapes \",\" "
+				       "\"=\" and itself only",
+				       *p >= ' ' && *p < 127 ? *p : '?');
 		str_addc(&out, *p);
 	}
 	*ret = str_take(&out);
@@ -273,10 +287,12 @@ static int unknown_word(const struct binding *b, const char *word, struct err *e
 
 	kind_list_options(b->iface, &opts);
 	kind_list_caretakers(b->iface, &care);
-	return err_set(err, PE_USAGE, "\"%.80s\" is neither an option nor a caretaker of a %s%s%s%s"
-		       "; options: %s; caretakers: %s", word, iface_name(b->iface),
-		       near ? " (did you mean " : "", near ? near : "", near ? "?)" : "",
-		       str_text(&opts), care.len ? str_text(&care) : "none yet");
+	return err_set(err, PE_USAGE,
+		       "\"%.80s\" is neither an option nor a caretaker of a %s%s%s%s"
+		       "; options: %s; caretakers: %s",
+		       word, iface_name(b->iface), near ? " (did you mean " : "",
+		       near ? near : "", near ? "?)" : "", str_text(&opts),
+		       care.len ? str_text(&care) : "none yet");
 }
 
 static int add_word(struct binding *b, const char *p, const char *end, struct pos pos,
@@ -310,13 +326,16 @@ static int unknown_source(const char *word, struct err *err)
 	static const char *const names[] = { "own", "parent", "host", "null", "fake" };
 	const char *near = str_nearest(word, names, ARRAY_LEN(names));
 
-	return err_set(err, PE_USAGE, "\"%.200s\" is no source%s%s%s; there are own, parent, "
-		       "null, fake, host:PATH, env:NAME/SERVER, store:REF, and paths that "
-		       "begin with / ./ ../ or ~/", word, near ? " (did you mean " : "",
-		       near ? near : "", near ? "?)" : "");
+	return err_set(
+		err, PE_USAGE,
+		"\"%.200s\" is no source%s%s%s; there are own, parent, "
+		"null, fake, host:PATH, env:NAME/SERVER, store:REF, and paths that "
+		"begin with / ./ ../ or ~/",
+		word, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
-static int set_ref(struct binding *b, enum source source, const char *ref, struct err *err)
+static int set_ref(struct binding *b, enum source source, const char *ref,
+		   struct err *err)
 {
 	b->source = source;
 	free(b->ref);
@@ -344,9 +363,12 @@ static int set_env(struct binding *b, const char *ref, struct err *err)
 		memcpy(name, ref, n);
 		name[n] = '\0';
 	}
-	if (n == 0 || n > MAX_NAME || !name_valid(name, true) || !name_valid(slash + 1, false))
-		return err_set(err, PE_USAGE, "\"env:%.150s\" is not env:NAME/SERVER: the "
-			       "environment, and the server that it exposes", ref);
+	if (n == 0 || n > MAX_NAME || !name_valid(name, true) ||
+	    !name_valid(slash + 1, false))
+		return err_set(err, PE_USAGE,
+			       "\"env:%.150s\" is not env:NAME/SERVER: the "
+			       "environment, and the server that it exposes",
+			       ref);
 	return set_ref(b, SRC_ENV, ref, err);
 }
 
@@ -362,7 +384,8 @@ static int parse_source(struct binding *b, const char *word, const struct path_b
 		if (streq(word, plain[i].name))
 			return set_ref(b, plain[i].source, NULL, err);
 	if (*word == '\0')
-		return err_set(err, PE_USAGE, "a source is missing: own, parent, null, fake or a "
+		return err_set(err, PE_USAGE,
+			       "a source is missing: own, parent, null, fake or a "
 			       "path");
 	if (streq(word, "parent"))
 		return set_ref(b, SRC_PARENT, has_path(b->iface) ? b->slot : NULL, err);
@@ -412,7 +435,8 @@ int binding_parse_source(struct binding *b, const char *text,
 static int in_binding(const char *text, int r, struct err *err)
 {
 	if (r > 0)
-		err_prefix(err, "in \"%.*s%s\"", 120, text, strlen(text) > 120 ? "…" : "");
+		err_prefix(err, "in \"%.*s%s\"", 120, text,
+			   strlen(text) > 120 ? "…" : "");
 	return r;
 }
 
@@ -426,8 +450,10 @@ int graph_env_bind(struct genv *e, const char *text, const struct path_base *bas
 	int r;
 
 	if (eq == end)
-		return err_set(err, PE_USAGE, "\"%.200s\" is not a binding: SLOT=SOURCE, as "
-			       "/data=/srv/data,ro or net=null", text);
+		return err_set(err, PE_USAGE,
+			       "\"%.200s\" is not a binding: SLOT=SOURCE, as "
+			       "/data=/srv/data,ro or net=null",
+			       text);
 	r = unescape(text, eq, &left, err);
 	if (r == 0)
 		r = slot_parse(left, &iface, &slot, err);
@@ -451,8 +477,8 @@ int genv_add_defaults(struct genv *e)
 		enum iface iface;
 		enum source source;
 	} defaults[] = {
-		{ IF_CONSOLE, SRC_PARENT }, { IF_NET, SRC_NULL },
-		{ IF_CLOCK, SRC_PARENT },   { IF_ENTROPY, SRC_PARENT },
+		{ IF_CONSOLE, SRC_PARENT },  { IF_NET, SRC_NULL },
+		{ IF_CLOCK, SRC_PARENT },    { IF_ENTROPY, SRC_PARENT },
 		{ IF_IDENTITY, SRC_PARENT },
 	};
 	struct binding *b;

@@ -12,8 +12,8 @@
  * Sentences name the slot and not the environment where there is a position: a template
  * that a thousand environments use is reported once.
  */
-#include "graph/kinds.h"
 #include "graph/graph-internal.h"
+#include "graph/kinds.h"
 
 struct check {
 	struct graph *graph;
@@ -55,10 +55,12 @@ static void check_places(struct check *c, const struct binding *b)
 	const char *place;
 
 	if (*b->slot == '/' && (place = kernel_place(b->slot)))
-		ERROR(c, b->pos, NULL, "\"%s\": %s is made by Polder and cannot be bound over",
-		      b->slot, place);
+		ERROR(c, b->pos, NULL,
+		      "\"%s\": %s is made by Polder and cannot be bound over", b->slot,
+		      place);
 	else if (streq(b->slot, "/dev"))
-		ERROR(c, b->pos, NULL, "\"/dev\" is made by Polder and cannot be bound over");
+		ERROR(c, b->pos, NULL,
+		      "\"/dev\" is made by Polder and cannot be bound over");
 	if (b->source == SRC_HOST && b->ref && (place = kernel_place(b->ref)))
 		ERROR(c, b->pos, "every environment has its own /proc",
 		      "\"%s\": %s of the host is the kernel's, and no directory to grant",
@@ -78,8 +80,8 @@ static void check_option(struct check *c, const struct binding *b, const struct 
 		ERROR(c, o->pos, hint, "\"%s\": a %s has no option \"%s\"; there are: %s",
 		      b->slot, iface_name(b->iface), o->key, str_text(&known));
 	} else if (!b->unbound && !(k->sources & (1u << b->source))) {
-		ERROR(c, o->pos, NULL, "\"%s\": %s does not go with the source %s", b->slot,
-		      o->key, source_name(b->source));
+		ERROR(c, o->pos, NULL, "\"%s\": %s does not go with the source %s",
+		      b->slot, o->key, source_name(b->source));
 	} else if (!arg_valid(k->arg, o->value)) {
 		ERROR(c, o->pos, NULL, "\"%s\": %s takes %s%s%s%s", b->slot, o->key,
 		      arg_like(k->arg), o->value ? ", not \"" : "",
@@ -107,16 +109,20 @@ static void check_caretaker(struct check *c, const struct binding *b, const stru
 		const char *near = kind_nearest_word(t->key, b->iface);
 		auto_free char *hint = near ? str_printf("did you mean %s?", near) : NULL;
 
-		ERROR(c, t->pos, hint, "\"%s\": there is no caretaker \"%s\"; for a %s there "
-		      "are: %s", b->slot, t->key, iface_name(b->iface), str_text(&known));
+		ERROR(c, t->pos, hint,
+		      "\"%s\": there is no caretaker \"%s\"; for a %s there "
+		      "are: %s",
+		      b->slot, t->key, iface_name(b->iface), str_text(&known));
 	} else if (!(k->ifaces & (1u << b->iface))) {
-		ERROR(c, t->pos, NULL, "\"%s\": the caretaker %s has no meaning for a %s; "
-		      "there are: %s", b->slot, t->key, iface_name(b->iface),
-		      str_text(&known));
+		ERROR(c, t->pos, NULL,
+		      "\"%s\": the caretaker %s has no meaning for a %s; "
+		      "there are: %s",
+		      b->slot, t->key, iface_name(b->iface), str_text(&known));
 	} else if (!k->there) {
-		ERROR(c, t->pos, NULL, "\"%s\": the caretaker %s is not available yet for a "
-		      "%s; there are: %s", b->slot, t->key, iface_name(b->iface),
-		      str_text(&known));
+		ERROR(c, t->pos, NULL,
+		      "\"%s\": the caretaker %s is not available yet for a "
+		      "%s; there are: %s",
+		      b->slot, t->key, iface_name(b->iface), str_text(&known));
 	} else if (!arg_valid(k->arg, t->value)) {
 		ERROR(c, t->pos, NULL, "\"%s\": %s takes %s%s%s%s", b->slot, t->key,
 		      arg_like(k->arg), t->value ? ", not \"" : "",
@@ -134,19 +140,21 @@ static void check_size(struct check *c, const struct binding *b)
 	const struct kv *size = binding_option(b, "size");
 	uint64_t n;
 
-	if (b->iface == IF_CONSOLE && size && size->value && str_to_bytes(size->value, &n) &&
-	    (n < 4096 || n > 64 << 20))
-		ERROR(c, size->pos, NULL, "\"console\": a ring holds from 4K to 64M, not %s",
-		      size->value);
+	if (b->iface == IF_CONSOLE && size && size->value &&
+	    str_to_bytes(size->value, &n) && (n < 4096 || n > 64 << 20))
+		ERROR(c, size->pos, NULL,
+		      "\"console\": a ring holds from 4K to 64M, not %s", size->value);
 }
 
 static void check_fakes(struct check *c, const struct binding *b)
 {
 	if (b->n_fakes > 0 && (b->iface != IF_DIR || b->source != SRC_FAKE))
-		ERROR(c, b->pos, NULL, "\"%s\": files belong to a dir from fake", b->slot);
+		ERROR(c, b->pos, NULL, "\"%s\": files belong to a dir from fake",
+		      b->slot);
 	else if (b->iface == IF_DIR && b->source == SRC_FAKE && b->n_fakes == 0)
 		ERROR(c, b->pos, "in a manifest: {from: fake, files: {NAME: TEXT}}",
-		      "\"%s\": a fake directory needs files, which a manifest gives", b->slot);
+		      "\"%s\": a fake directory needs files, which a manifest gives",
+		      b->slot);
 }
 
 /* Options that a source cannot do without, and kernel ability that they need. */
@@ -156,11 +164,14 @@ static void check_source_options(struct check *c, const struct binding *b)
 
 	if (b->iface == IF_IDENTITY && (o = binding_option(b, "root")) &&
 	    !c->facts->root && !c->facts->subuid)
-		ERROR(c, o->pos, "the administrator adds a line for you to /etc/subuid and "
-		      "/etc/subgid", "\"identity\": root needs a range of user ids, and this "
+		ERROR(c, o->pos,
+		      "the administrator adds a line for you to /etc/subuid and "
+		      "/etc/subgid",
+		      "\"identity\": root needs a range of user ids, and this "
 		      "user has none");
 	if (b->iface == IF_IDENTITY && b->source == SRC_FAKE && b->n_options == 0)
-		ERROR(c, b->pos, NULL, "\"identity\": fake needs hostname=, user= or "
+		ERROR(c, b->pos, NULL,
+		      "\"identity\": fake needs hostname=, user= or "
 		      "machine-id=");
 	check_size(c, b);
 	check_fakes(c, b);
@@ -176,10 +187,11 @@ static void check_cut(struct check *c, const struct binding *b, enum cut given)
 	while (!streq(cut_name(asked), o->value))
 		asked++;
 	if (given > asked) {
-		auto_free char *what = str_printf(
-			"\"%s\": cut=%s is not available yet for a %s from %s; cutting it is %s",
-			b->slot, o->value, iface_name(b->iface), source_name(b->source),
-			cut_name(given));
+		auto_free char *what =
+			str_printf("\"%s\": cut=%s is not available yet for a %s from "
+				   "%s; cutting it is %s",
+				   b->slot, o->value, iface_name(b->iface),
+				   source_name(b->source), cut_name(given));
 
 		weaker(c, o->pos, what ? what : "out of memory");
 	}
@@ -194,8 +206,9 @@ static bool check_host_ref(struct check *c, const struct binding *b)
 	if (b->source != SRC_HOST || is_path == wants_path)
 		return true;
 	if (wants_path)
-		ERROR(c, b->pos, NULL, "\"%s\": a %s needs a path of the host, as host:/srv/x",
-		      b->slot, iface_name(b->iface));
+		ERROR(c, b->pos, NULL,
+		      "\"%s\": a %s needs a path of the host, as host:/srv/x", b->slot,
+		      iface_name(b->iface));
 	else
 		ERROR(c, b->pos, NULL, "\"%s\": a %s is no path of the host", b->slot,
 		      iface_name(b->iface));
@@ -213,20 +226,25 @@ static void check_enforced(struct check *c, const struct binding *b)
 	}
 	if (b->iface == IF_DIR && (b->source == SRC_HOST || b->source == SRC_PARENT) &&
 	    c->facts->root && !c->facts->idmap)
-		ERROR(c, b->pos, NULL, "\"%s\": started by root, host files are reached "
-		      "through idmapped mounts, which this kernel does not have", b->slot);
+		ERROR(c, b->pos, NULL,
+		      "\"%s\": started by root, host files are reached "
+		      "through idmapped mounts, which this kernel does not have",
+		      b->slot);
 	check_cut(c, b, e.cut);
 }
 
 static void check_source(struct check *c, const struct binding *b)
 {
 	bool is_root = b->iface == IF_DIR && streq(b->slot, "/");
-	const struct source_kind *k = kind_source(b->program, b->iface, is_root, b->source);
+	const struct source_kind *k =
+		kind_source(b->program, b->iface, is_root, b->source);
 	const char *missing = need_missing(k->need, c->facts);
 
 	if (str_starts(b->slot, "dev:")) {
-		ERROR(c, b->pos, NULL, "\"%s\": dev: names a device of a unikernel, and this is "
-		      "a Linux program", b->slot);
+		ERROR(c, b->pos, NULL,
+		      "\"%s\": dev: names a device of a unikernel, and this is "
+		      "a Linux program",
+		      b->slot);
 		return;
 	}
 	if (!k->refused && !check_host_ref(c, b))
@@ -312,8 +330,10 @@ static void resolve(struct check *c, struct binding *b)
 static void check_binding(struct check *c, struct binding *b)
 {
 	if (b->unbound && !b->optional) {
-		ERROR(c, b->pos, "write from:, or optional: true", "\"%s\" is declared and "
-		      "bound to nothing", b->slot);
+		ERROR(c, b->pos, "write from:, or optional: true",
+		      "\"%s\" is declared and "
+		      "bound to nothing",
+		      b->slot);
 		return;
 	}
 	for (size_t i = 0; i < b->n_options; i++)
@@ -324,7 +344,8 @@ static void check_binding(struct check *c, struct binding *b)
 		return;
 	check_source(c, b);
 	check_places(c, b);
-	if (b->source == SRC_ENV && b->ref && (b->iface == IF_DIR || b->iface == IF_SOCKET))
+	if (b->source == SRC_ENV && b->ref &&
+	    (b->iface == IF_DIR || b->iface == IF_SOCKET))
 		resolve(c, b);
 }
 
@@ -376,8 +397,8 @@ static void check_below(struct check *c, struct pos pos, const struct limits *l,
 		memcpy(&mine, (const char *)l + each[i].offset, sizeof(mine));
 		memcpy(&above, (const char *)upper + each[i].offset, sizeof(above));
 		if (above && mine > above)
-			ERROR(c, pos, NULL, "the %s limit is above that of %s", each[i].name,
-			      whose);
+			ERROR(c, pos, NULL, "the %s limit is above that of %s",
+			      each[i].name, whose);
 	}
 }
 
@@ -405,7 +426,8 @@ static void check_root(struct check *c, const struct genv *e)
 	const struct binding *b = genv_binding(e, "/");
 
 	if (b && e->root && !b->unbound)
-		ERROR(c, b->pos, NULL, "the root is given twice: as root and as the slot \"/\"");
+		ERROR(c, b->pos, NULL,
+		      "the root is given twice: as root and as the slot \"/\"");
 	if (e->root && kernel_place(e->root))
 		ERROR(c, e->pos, NULL, "\"%s\" cannot be a root", e->root);
 }
@@ -416,7 +438,8 @@ static void check_exposes(struct check *c, const struct genv *e)
 	for (size_t i = 0; i < e->n_exposes; i++) {
 		const struct expose *x = &e->exposes[i];
 
-		if (streq(x->path, "/") || streq(x->path, "/dev") || kernel_place(x->path))
+		if (streq(x->path, "/") || streq(x->path, "/dev") ||
+		    kernel_place(x->path))
 			ERROR(c, x->pos, NULL, "\"%s\": %s cannot be exposed", x->name,
 			      x->path);
 	}

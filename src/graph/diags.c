@@ -76,7 +76,8 @@ static size_t find_lines(const char *text, size_t len, size_t *lines)
 	return n;
 }
 
-const char *graph_file_text(struct graph *g, const char *name, const char *text, size_t len)
+const char *graph_file_text(struct graph *g, const char *name, const char *text,
+			    size_t len)
 {
 	struct text *t = text_get(g, name);
 	size_t n = find_lines(text, len, NULL);
@@ -135,7 +136,8 @@ static bool is_repeated(const struct diags *d, struct pos pos, const char *text)
 	if (pos.line == 0)
 		return false;
 	for (size_t i = from; i < d->n; i++)
-		if (same_pos(d->v[i].pos, pos) && d->v[i].text && streq(d->v[i].text, text))
+		if (same_pos(d->v[i].pos, pos) && d->v[i].text &&
+		    streq(d->v[i].text, text))
 			return true;
 	return false;
 }
@@ -177,7 +179,8 @@ void diags_fini(struct diags *d)
 static int compare(const void *pa, const void *pb)
 {
 	const struct diag *a = pa, *b = pb;
-	int files = strcmp(a->pos.file ? a->pos.file : "", b->pos.file ? b->pos.file : "");
+	int files =
+		strcmp(a->pos.file ? a->pos.file : "", b->pos.file ? b->pos.file : "");
 
 	if (files != 0)
 		return files;

@@ -13,8 +13,8 @@
 
 static bool is_mounted_tree(const struct binding *b)
 {
-	return b->iface == IF_DIR && (b->source == SRC_PARENT || b->source == SRC_HOST ||
-				      b->source == SRC_ENV);
+	return b->iface == IF_DIR &&
+	       (b->source == SRC_PARENT || b->source == SRC_HOST || b->source == SRC_ENV);
 }
 
 static void enforce_tree(const struct binding *b, const struct host_facts *facts,
@@ -26,7 +26,7 @@ static void enforce_tree(const struct binding *b, const struct host_facts *facts
 		e->how = ro ? "read-only bind mount of a file" : "bind mount of a file";
 	} else if (facts->root && facts->idmap) {
 		e->how = is_root ? "the given tree as root, idmapped" :
-			 ro	 ? "read-only idmapped mount" :
+			 ro      ? "read-only idmapped mount" :
 				   "idmapped mount";
 	} else if (ro && facts->overlay) {
 		e->how = is_root ? "the given tree as root, read-only overlay" :

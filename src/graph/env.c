@@ -182,16 +182,20 @@ static int check_name(const struct graph *g, const char *name, struct err *err)
 	if (!*name)
 		return 0;
 	if (!name_valid(name, true))
-		return err_set(err, PE_USAGE,
-			       "\"%s\" is not a name: a small letter, then small letters, "
-			       "digits and \"-\", at most %d", name, MAX_NAME);
+		return err_set(
+			err, PE_USAGE,
+			"\"%s\" is not a name: a small letter, then small letters, "
+			"digits and \"-\", at most %d",
+			name, MAX_NAME);
 	other = graph_env(g, name);
 	if (other) {
 		auto_str at = STR_INIT;
 
 		pos_write(other->pos, &at);
-		return err_set(err, PE_EXISTS, "there are two environments \"%s\" (first: "
-			       "%s)", name, str_text(&at));
+		return err_set(err, PE_EXISTS,
+			       "there are two environments \"%s\" (first: "
+			       "%s)",
+			       name, str_text(&at));
 	}
 	return 0;
 }
@@ -298,11 +302,15 @@ static int check_expose(const struct genv *e, enum iface iface, const char *name
 			struct err *err)
 {
 	if (iface != IF_DIR && iface != IF_SOCKET)
-		return err_set(err, PE_USAGE, "a Linux program exposes a dir or a socket, "
-			       "not a %s", iface_name(iface));
+		return err_set(err, PE_USAGE,
+			       "a Linux program exposes a dir or a socket, "
+			       "not a %s",
+			       iface_name(iface));
 	if (!name_valid(name, false))
-		return err_set(err, PE_USAGE, "\"%s\" is not a server's name: a small letter, "
-			       "then small letters, digits and \"-\"", name);
+		return err_set(err, PE_USAGE,
+			       "\"%s\" is not a server's name: a small letter, "
+			       "then small letters, digits and \"-\"",
+			       name);
 	if (genv_expose(e, name))
 		return err_set(err, PE_EXISTS, "\"%s\" exposes two servers called \"%s\"",
 			       e->name, name);
@@ -321,14 +329,17 @@ int genv_add_expose(struct genv *e, enum iface iface, const char *name, const ch
 	if (r != 0)
 		return r;
 	if (!copy)
-		return err_set(err, PE_USAGE, "\"%s\": a server's path is absolute, inside the "
-			       "environment, without \"..\"", path);
+		return err_set(err, PE_USAGE,
+			       "\"%s\": a server's path is absolute, inside the "
+			       "environment, without \"..\"",
+			       path);
 	room = list_room(e->exposes, e->n_exposes, sizeof(*room));
 	if (room)
 		e->exposes = room;
 	if (!room || !label)
 		return err_oom(err);
-	room[e->n_exposes] = (struct expose){ TAKE_PTR(label), iface, TAKE_PTR(copy), pos };
+	room[e->n_exposes] =
+		(struct expose){ TAKE_PTR(label), iface, TAKE_PTR(copy), pos };
 	if (ret)
 		*ret = &room[e->n_exposes];
 	e->n_exposes++;

@@ -48,13 +48,7 @@ enum source {
 	SRC_COUNT
 };
 
-enum cut {
-	CUT_COMPLETE,
-	CUT_NEW_USES,
-	CUT_RESTART,
-	CUT_IMPOSSIBLE,
-	CUT_COUNT
-};
+enum cut { CUT_COMPLETE, CUT_NEW_USES, CUT_RESTART, CUT_IMPOSSIBLE, CUT_COUNT };
 
 enum program_kind { PROGRAM_LINUX, PROGRAM_SPT, PROGRAM_HVT, PROGRAM_COUNT };
 
@@ -94,13 +88,13 @@ struct binding {
 	size_t n_through;
 	struct fake_file *fakes;
 	size_t n_fakes;
-	bool optional;	  /* manifest only: a slot that may be left unbound or fail */
-	bool unbound;	  /* a declared slot without a source: null if optional, else an error */
-	bool implied;	  /* a default of the program kind, nobody wrote it */
-	bool sugar;	  /* written as -r or -w */
-	bool is_file;	  /* set by whoever has looked: the host's path is not a directory */
+	bool optional; /* manifest only: a slot that may be left unbound or fail */
+	bool unbound; /* a declared slot without a source: null if optional, else an error */
+	bool implied; /* a default of the program kind, nobody wrote it */
+	bool sugar;   /* written as -r or -w */
+	bool is_file; /* set by whoever has looked: the host's path is not a directory */
 	enum program_kind program; /* of the environment that holds it */
-	uint32_t mark;	  /* of whoever builds it; never looked at here */
+	uint32_t mark;             /* of whoever builds it; never looked at here */
 	struct pos pos;
 	/* filled by graph_check for SRC_ENV: */
 	struct genv *server_env;
@@ -111,7 +105,7 @@ struct binding {
 struct expose {
 	char *name;
 	enum iface iface; /* IF_DIR or IF_SOCKET */
-	char *path;	  /* absolute, inside the environment */
+	char *path;       /* absolute, inside the environment */
 	struct pos pos;
 };
 
@@ -119,7 +113,7 @@ enum ready_kind { READY_STARTED, READY_PATH, READY_NOTIFY };
 
 struct ready {
 	enum ready_kind kind;
-	char *path;	    /* READY_PATH: absolute, inside: a socket or file appears */
+	char *path;          /* READY_PATH: absolute, inside: a socket or file appears */
 	uint64_t timeout_ms; /* 0: the default, 30 s */
 };
 
@@ -146,8 +140,8 @@ struct genv {
 	size_t n_argv;
 	struct kv *vars; /* value NULL: the caller's value is passed on */
 	size_t n_vars;
-	char *root;	 /* NULL: the host's programs; else a host directory */
-	char *chdir;	 /* NULL: the default */
+	char *root;  /* NULL: the host's programs; else a host directory */
+	char *chdir; /* NULL: the default */
 	struct binding *bindings;
 	size_t n_bindings;
 	struct expose *exposes;
@@ -158,15 +152,15 @@ struct genv {
 	size_t n_after;
 	struct graph *graph; /* the one that owns it */
 	struct pos pos;
-	unsigned order; /* filled by graph_check: stage number, equal = may start in parallel */
-	void *scratch; /* of the caller; never looked at here */
-	uint32_t mark;	/* of one walk inside src/graph; no meaning between calls */
+	unsigned order; /* by graph_check: its stage; equal ones may start in parallel */
+	void *scratch;  /* of the caller; never looked at here */
+	uint32_t mark;  /* of one walk inside src/graph; no meaning between calls */
 };
 
 struct graph {
 	struct genv **envs;
 	size_t n_envs;
-	char *name; /* the composition's; "" if it has none */
+	char *name;          /* the composition's; "" if it has none */
 	struct limits quota; /* of the whole composition */
 	struct index *index; /* names → environments */
 	struct text *texts;  /* files kept alive for struct pos, and for their lines */
@@ -174,23 +168,30 @@ struct graph {
 
 /* What this kernel and host can do; filled by src/sandbox, made up by tests. */
 struct host_facts {
-	bool userns;	  /* user namespaces can be made by this user */
-	bool root;	  /* started by kernel uid 0 */
-	bool subuid;	  /* a sub-uid range is there for this user */
-	bool overlay;	  /* overlayfs in a user namespace */
-	bool idmap;	  /* idmapped mounts */
-	bool timens;	  /* time namespaces */
-	bool fuse;	  /* /dev/fuse can be opened */
+	bool userns;      /* user namespaces can be made by this user */
+	bool root;        /* started by kernel uid 0 */
+	bool subuid;      /* a sub-uid range is there for this user */
+	bool overlay;     /* overlayfs in a user namespace */
+	bool idmap;       /* idmapped mounts */
+	bool timens;      /* time namespaces */
+	bool fuse;        /* /dev/fuse can be opened */
 	int landlock_abi; /* 0: none */
 	bool limit_mem, limit_cpu, limit_pids; /* a cgroup (or better) can enforce them */
 	const char *no_limit_reason;
 };
 
-#define HOST_FACTS_ALL                                                               \
-	((struct host_facts){ .userns = true, .root = false, .subuid = true,         \
-			      .overlay = true, .idmap = true, .timens = true,        \
-			      .fuse = true, .landlock_abi = 7, .limit_mem = true,    \
-			      .limit_cpu = true, .limit_pids = true })
+#define HOST_FACTS_ALL                                                                   \
+	((struct host_facts){ .userns = true,                                            \
+			      .root = false,                                             \
+			      .subuid = true,                                            \
+			      .overlay = true,                                           \
+			      .idmap = true,                                             \
+			      .timens = true,                                            \
+			      .fuse = true,                                              \
+			      .landlock_abi = 7,                                         \
+			      .limit_mem = true,                                         \
+			      .limit_cpu = true,                                         \
+			      .limit_pids = true })
 
 /* ---- diagnostics ---- */
 
@@ -287,13 +288,14 @@ struct binding *genv_binding(const struct genv *e, const char *slot);
 struct binding *genv_binding_of(const struct genv *e, enum iface iface, const char *slot);
 /* The slot's interface as it follows from its own text: "socket:/run/db", "/data",
  * "net". *ret_slot points into text. PE_USAGE with the sentence. */
-int slot_parse(const char *text, enum iface *ret, const char **ret_slot,
-	       struct err *err);
-int binding_add_option(struct binding *b, const char *key, const char *value, struct pos pos);
-int binding_add_through(struct binding *b, const char *key, const char *value, struct pos pos);
+int slot_parse(const char *text, enum iface *ret, const char **ret_slot, struct err *err);
+int binding_add_option(struct binding *b, const char *key, const char *value,
+		       struct pos pos);
+int binding_add_through(struct binding *b, const char *key, const char *value,
+			struct pos pos);
 /* path: relative, no ".."; PE_USAGE otherwise, PE_EXISTS: given twice. */
-int binding_add_fake(struct binding *b, const char *path, const char *content,
-		     size_t len, struct err *err);
+int binding_add_fake(struct binding *b, const char *path, const char *content, size_t len,
+		     struct err *err);
 const struct kv *binding_option(const struct binding *b, const char *key);
 const struct kv *binding_caretaker(const struct binding *b, const char *key);
 /* True if caretaker ro is on it, or the source can only be read. */
@@ -333,8 +335,7 @@ void graph_to_dot(const struct graph *g, struct str *out);
 /* facts NULL: without how it is enforced. */
 void graph_to_json(const struct graph *g, const struct host_facts *facts,
 		   struct json *out);
-void genv_to_json(const struct genv *e, const struct host_facts *facts,
-		  struct json *out);
+void genv_to_json(const struct genv *e, const struct host_facts *facts, struct json *out);
 void binding_to_json(const struct binding *b, const struct host_facts *facts,
 		     struct json *out);
 

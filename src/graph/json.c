@@ -28,7 +28,8 @@ static void words_to_json(const char *key, const struct kv *v, size_t n, struct 
 	json_close(j, ']');
 }
 
-void binding_to_json(const struct binding *b, const struct host_facts *facts, struct json *j)
+void binding_to_json(const struct binding *b, const struct host_facts *facts,
+		     struct json *j)
 {
 	auto_str text = STR_INIT;
 
@@ -106,8 +107,10 @@ static void ready_to_json(const struct ready *r, struct json *j)
 
 static void program_to_json(const struct genv *e, struct json *j)
 {
-	json_kstr(j, "program", e->program == PROGRAM_LINUX ? "linux" :
-				e->program == PROGRAM_SPT   ? "spt" : "hvt");
+	json_kstr(j, "program",
+		  e->program == PROGRAM_LINUX ? "linux" :
+		  e->program == PROGRAM_SPT   ? "spt" :
+						"hvt");
 	json_key(j, "run");
 	json_open(j, '[');
 	for (size_t i = 0; i < e->n_argv; i++)

@@ -14,21 +14,29 @@
 #define EVERY_IFACE ((1u << IF_COUNT) - 1)
 #define EVERY_SOURCE ((1u << SRC_COUNT) - 1)
 
-#define GIVEN(strength, text) { .cut = CUT_##strength, .how = text }
-#define REFUSED(text) { .refused = text }
+#define GIVEN(strength, text)                                                            \
+	{                                                                                \
+		.cut = CUT_##strength, .how = text                                       \
+	}
+#define REFUSED(text)                                                                    \
+	{                                                                                \
+		.refused = text                                                          \
+	}
 
 #define NO_STORE REFUSED("store: comes with the store, which this version does not have")
-#define NO_VOLUME                                                                    \
+#define NO_VOLUME                                                                        \
 	REFUSED("a block device cannot be handed to a Linux program without privilege; " \
 		"bind a dir")
-#define NO_ENTROPY                                                                   \
-	REFUSED("the processor's RDRAND and the kernel's getrandom cannot be taken away " \
+#define NO_ENTROPY                                                                       \
+	REFUSED("the processor's RDRAND and the kernel's getrandom cannot be taken "     \
+		"away "                                                                  \
 		"from a Linux program; entropy=parent is what it has")
-#define NO_SPAWN                                                                     \
-	REFUSED("spawn comes with changing environments while they run, which this "   \
+#define NO_SPAWN                                                                         \
+	REFUSED("spawn comes with changing environments while they run, which this "     \
 		"version does not do; spawn=null is there")
-#define ROOT_ONLY "the root is a directory of the host (/=DIR), or is left out for the " \
-		  "host's programs, read-only"
+#define ROOT_ONLY                                                                        \
+	"the root is a directory of the host (/=DIR), or is left out for the "           \
+	"host's programs, read-only"
 
 static const struct source_kind linux_sources[IF_COUNT][SRC_COUNT] = {
 	[IF_CONSOLE] = {
@@ -136,9 +144,11 @@ static const struct source_kind linux_sources[IF_COUNT][SRC_COUNT] = {
 
 /* The slot "/" of a Linux program. */
 static const struct source_kind linux_root[SRC_COUNT] = {
-	[SRC_OWN] = REFUSED("a copy-on-write root comes with the store, which this version "
-			    "does not have; " ROOT_ONLY),
-	[SRC_PARENT] = REFUSED("the creator's whole tree is never given as a root; " ROOT_ONLY),
+	[SRC_OWN] =
+		REFUSED("a copy-on-write root comes with the store, which this version "
+			"does not have; " ROOT_ONLY),
+	[SRC_PARENT] =
+		REFUSED("the creator's whole tree is never given as a root; " ROOT_ONLY),
 	[SRC_HOST] = GIVEN(RESTART, "the given tree as root"),
 	[SRC_STORE] = NO_STORE,
 	[SRC_ENV] = REFUSED("an exposed directory cannot be a root; " ROOT_ONLY),
@@ -153,8 +163,10 @@ static const struct {
 	const struct source_kind *root;
 } programs[] = {
 	[PROGRAM_LINUX] = { "linux", NULL, linux_sources, linux_root },
-	[PROGRAM_SPT] = { "spt", "unikernels are not supported by this version", NULL, NULL },
-	[PROGRAM_HVT] = { "hvt", "unikernels are not supported by this version", NULL, NULL },
+	[PROGRAM_SPT] = { "spt", "unikernels are not supported by this version", NULL,
+			  NULL },
+	[PROGRAM_HVT] = { "hvt", "unikernels are not supported by this version", NULL,
+			  NULL },
 };
 static_assert(ARRAY_LEN(programs) == PROGRAM_COUNT, "every program kind has a row");
 
@@ -187,7 +199,8 @@ static const char *const arg_likes[] = {
 	[ARG_BYTES] = "a size, as 64K or 1G",
 	[ARG_SHIFT] = "a duration, as 1h, 30m or -10s",
 	[ARG_BELOW] = "a relative path without \"..\"",
-	[ARG_HOSTNAME] = "a host name: small letters, digits, \"-\" and \".\", at most 64",
+	[ARG_HOSTNAME] =
+		"a host name: small letters, digits, \"-\" and \".\", at most 64",
 	[ARG_USER] = "a user's name: small letters, \"_\", digits and \"-\", at most 31",
 	[ARG_MACHINE_ID] = "32 digits of 0-9 and a-f",
 	[ARG_CUT] = "complete, new-uses or restart",
@@ -293,28 +306,22 @@ bool arg_valid(enum arg arg, const char *value)
 	if (arg == ARG_NONE || !value)
 		return arg == ARG_NONE && !value;
 	switch (arg) {
-	case ARG_BYTES:
-		return str_to_bytes(value, &n) && n > 0 && n <= 1ULL << 50;
+	case ARG_BYTES: return str_to_bytes(value, &n) && n > 0 && n <= 1ULL << 50;
 	case ARG_SHIFT:
 		return str_to_ms(value + (*value == '-' || *value == '+'), &n) &&
 		       n <= 100ULL * 366 * 86400 * 1000;
-	case ARG_BELOW:
-		return relative_path_valid(value);
+	case ARG_BELOW: return relative_path_valid(value);
 	case ARG_HOSTNAME:
 		return all_of(value, "-.", 64) && *value != '-' && *value != '.';
-	case ARG_USER:
-		return all_of(value, "-_", 31) && (*value > '9' && *value != '-');
-	case ARG_MACHINE_ID:
-		return is_machine_id(value);
+	case ARG_USER: return all_of(value, "-_", 31) && (*value > '9' && *value != '-');
+	case ARG_MACHINE_ID: return is_machine_id(value);
 	case ARG_CUT:
 		return streq(value, cut_name(CUT_COMPLETE)) ||
 		       streq(value, cut_name(CUT_NEW_USES)) ||
 		       streq(value, cut_name(CUT_RESTART));
-	case ARG_TEXT:
-		return true;
+	case ARG_TEXT: return true;
 	case ARG_NONE:
-	case ARG_COUNT:
-		break;
+	case ARG_COUNT: break;
 	}
 	return false;
 }

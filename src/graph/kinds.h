@@ -44,8 +44,8 @@ struct option_kind {
 struct caretaker_kind {
 	const char *name;
 	enum arg arg;
-	unsigned ifaces;     /* where it has a meaning at all */
-	bool there;	     /* false: a word of the design that does not exist yet */
+	unsigned ifaces; /* where it has a meaning at all */
+	bool there;      /* false: a word of the design that does not exist yet */
 };
 
 /* NULL: programs of this kind run. */

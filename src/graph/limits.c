@@ -44,16 +44,20 @@ int limits_set(struct limits *l, const char *key, const char *value, struct err 
 		if (!streq(k->name, key))
 			continue;
 		if (!k->read(value, &v))
-			return err_set(err, PE_USAGE, "%s takes %s, not \"%s\"", key, k->like,
-				       value);
+			return err_set(err, PE_USAGE, "%s takes %s, not \"%s\"", key,
+				       k->like, value);
 		if (v == 0)
-			return err_set(err, PE_USAGE, "a limit of 0 %s would stop everything; "
-				       "leave it out for none", key);
+			return err_set(err, PE_USAGE,
+				       "a limit of 0 %s would stop everything; "
+				       "leave it out for none",
+				       key);
 		memcpy((char *)l + k->offset, &v, sizeof(v));
 		return 0;
 	}
 	near = str_nearest(key, names, ARRAY_LEN(names));
-	return err_set(err, PE_USAGE, "no limit is called \"%s\"%s%s%s; there are mem, cpu, "
-		       "pids and time", key, near ? " (did you mean " : "",
-		       near ? near : "", near ? "?)" : "");
+	return err_set(err, PE_USAGE,
+		       "no limit is called \"%s\"%s%s%s; there are mem, cpu, "
+		       "pids and time",
+		       key, near ? " (did you mean " : "", near ? near : "",
+		       near ? "?)" : "");
 }

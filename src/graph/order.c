@@ -53,7 +53,8 @@ static void write_wait(const struct genv *from, const struct wait *w, struct str
 }
 
 /* stack[from..top] wait for each other, the last for the first. */
-static void report(const struct frame *stack, size_t from, size_t top, struct diags *diags)
+static void report(const struct frame *stack, size_t from, size_t top,
+		   struct diags *diags)
 {
 	struct wait last = wait_at(stack[top].env, stack[top].next - 1);
 	auto_str names = STR_INIT, waits = STR_INIT;

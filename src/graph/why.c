@@ -27,8 +27,10 @@ static const struct binding *covering(const struct genv *e, const char *path)
 static void write_because(const struct binding *b, struct str *out)
 {
 	if (b->implied) {
-		str_addf(out, "because nothing else is bound to it, and the default of a Linux "
-			 "program is ");
+		str_addf(
+			out,
+			"because nothing else is bound to it, and the default of a Linux "
+			"program is ");
 		binding_write(b, out);
 		return;
 	}
@@ -86,7 +88,8 @@ static bool why_default(const struct genv *e, const char *path, struct str *out)
 		const char *prefix, *what;
 		bool given_root_too;
 	} places[] = {
-		{ "/proc", "its own processes are there, with /proc/sys read-only", true },
+		{ "/proc", "its own processes are there, with /proc/sys read-only",
+		  true },
 		{ "/dev", "a few harmless devices are there", true },
 		{ "/tmp", "an empty one of its own is there", true },
 		{ "/usr", "the host's programs are there, read-only", false },
@@ -94,14 +97,17 @@ static bool why_default(const struct genv *e, const char *path, struct str *out)
 		{ "/sbin", "the host's programs are there, read-only", false },
 		{ "/lib", "the host's programs are there, read-only", false },
 		{ "/lib64", "the host's programs are there, read-only", false },
-		{ "/etc", "the few files that programs need are there, and no secret", false },
+		{ "/etc", "the few files that programs need are there, and no secret",
+		  false },
 	};
 	const struct binding *root = genv_binding(e, "/");
 	const char *tree = genv_root(e), *name = *e->name ? e->name : "the environment";
 
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if (path_below(path, places[i].prefix) && (!tree || places[i].given_root_too)) {
-			str_addf(out, "%s may use %s, because every Linux program may: %s\n",
+		if (path_below(path, places[i].prefix) &&
+		    (!tree || places[i].given_root_too)) {
+			str_addf(out,
+				 "%s may use %s, because every Linux program may: %s\n",
 				 name, path, places[i].what);
 			return true;
 		}
@@ -113,8 +119,11 @@ static bool why_default(const struct genv *e, const char *path, struct str *out)
 		str_addf(out, " gives it the root %s\n", tree);
 		return true;
 	}
-	str_addf(out, "%s cannot use %s, because nothing is bound to it or to a directory above "
-		 "it\n", name, path);
+	str_addf(out,
+		 "%s cannot use %s, because nothing is bound to it or to a directory "
+		 "above "
+		 "it\n",
+		 name, path);
 	return false;
 }
 
@@ -151,6 +160,7 @@ bool graph_why(const struct graph *g, const char *env, const char *slot, struct 
 	b = genv_binding(e, slot);
 	if (b)
 		return why_binding(e, b, slot, "", out);
-	str_addf(out, "%s cannot use %s, because nothing is bound to it\n", e->name, slot);
+	str_addf(out, "%s cannot use %s, because nothing is bound to it\n", e->name,
+		 slot);
 	return false;
 }

@@ -5,15 +5,16 @@
 #include <assert.h>
 
 static const char *const iface_names[] = {
-	[IF_CONSOLE] = "console", [IF_DIR] = "dir",	      [IF_VOLUME] = "volume",
-	[IF_NET] = "net",	  [IF_CLOCK] = "clock",	      [IF_ENTROPY] = "entropy",
+	[IF_CONSOLE] = "console",   [IF_DIR] = "dir",       [IF_VOLUME] = "volume",
+	[IF_NET] = "net",           [IF_CLOCK] = "clock",   [IF_ENTROPY] = "entropy",
 	[IF_IDENTITY] = "identity", [IF_SOCKET] = "socket", [IF_SPAWN] = "spawn",
 };
 static_assert(ARRAY_LEN(iface_names) == IF_COUNT, "every interface has a name");
 
 static const char *const source_names[] = {
-	[SRC_OWN] = "own", [SRC_PARENT] = "parent", [SRC_HOST] = "host",
-	[SRC_STORE] = "store", [SRC_ENV] = "env", [SRC_NULL] = "null", [SRC_FAKE] = "fake",
+	[SRC_OWN] = "own",     [SRC_PARENT] = "parent", [SRC_HOST] = "host",
+	[SRC_STORE] = "store", [SRC_ENV] = "env",       [SRC_NULL] = "null",
+	[SRC_FAKE] = "fake",
 };
 static_assert(ARRAY_LEN(source_names) == SRC_COUNT, "every source has a name");
 
@@ -159,30 +160,39 @@ int path_resolve(const char *text, const struct path_base *base, char **ret,
 		if (!start || *start != '/')
 			return err_set(err, PE_USAGE,
 				       "\"%s\": there is no home directory here; "
-				       "write the whole path", text);
+				       "write the whole path",
+				       text);
 		text++;
 	} else if (*text == '~') {
-		return err_set(err, PE_USAGE, "\"%s\": only ~/ is known; write the whole "
-			       "path of another user's files", text);
+		return err_set(err, PE_USAGE,
+			       "\"%s\": only ~/ is known; write the whole "
+			       "path of another user's files",
+			       text);
 	} else if (*text == '.') {
 		start = base ? base->cwd : NULL;
 		if (!streq(text, ".") && !streq(text, "..") && !str_starts(text, "./") &&
 		    !str_starts(text, "../"))
-			return err_set(err, PE_USAGE, "\"%s\" is not a path that begins "
-				       "with / ./ ../ or ~/", text);
+			return err_set(err, PE_USAGE,
+				       "\"%s\" is not a path that begins "
+				       "with / ./ ../ or ~/",
+				       text);
 		if (!start || *start != '/')
-			return err_set(err, PE_USAGE, "\"%s\": a relative path cannot be "
-				       "used here; write the whole path", text);
+			return err_set(err, PE_USAGE,
+				       "\"%s\": a relative path cannot be "
+				       "used here; write the whole path",
+				       text);
 	} else if (*text != '/') {
 		return err_set(err, PE_USAGE,
-			       "\"%s\" is not a path that begins with / ./ ../ or ~/", text);
+			       "\"%s\" is not a path that begins with / ./ ../ or ~/",
+			       text);
 	}
 	(void)add_components(&out, start, true);
 	(void)add_components(&out, text, true);
 	if (out.len == 0)
 		str_addc(&out, '/');
 	if (out.len > MAX_SLOT)
-		return err_set(err, PE_USAGE, "the path is longer than %d bytes", MAX_SLOT);
+		return err_set(err, PE_USAGE, "the path is longer than %d bytes",
+			       MAX_SLOT);
 	*ret = str_take(&out);
 	return *ret ? 0 : err_oom(err);
 }

@@ -21,9 +21,11 @@ static void split_run(struct load *l, struct genv *e, struct ynode *value)
 		return;
 	}
 	if (shell && !l->quiet)
-		diags_add(l->d, value->pos, true, "for a shell, write run: [sh, -c, \"…\"]; to "
+		diags_add(l->d, value->pos, true,
+			  "for a shell, write run: [sh, -c, \"…\"]; to "
 			  "say it is meant so, put it in quotes or write a list",
-			  "\"%c\" is given to the program as it stands: no shell reads this",
+			  "\"%c\" is given to the program as it stands: no shell reads "
+			  "this",
 			  shell);
 	if (n == 0)
 		BAD(l, value->pos, NULL, "run is empty");
@@ -83,11 +85,12 @@ static void read_vars(struct load *l, void *into, struct ynode *key, struct ynod
 		int r;
 
 		if (!variable_name(p->key->text)) {
-			BAD(l, p->key->pos, NULL, "\"%.200s\" is not the name of a variable",
-			    p->key->text);
+			BAD(l, p->key->pos, NULL,
+			    "\"%.200s\" is not the name of a variable", p->key->text);
 			continue;
 		}
-		if (p->value->type != Y_NULL && !want_text(l, p->value, "a variable's value"))
+		if (p->value->type != Y_NULL &&
+		    !want_text(l, p->value, "a variable's value"))
 			continue;
 		r = genv_add_var(e, p->key->text,
 				 p->value->type == Y_NULL ? NULL : p->value->text,
@@ -119,7 +122,8 @@ static void read_root(struct load *l, void *into, struct ynode *key, struct ynod
 	free(TAKE_PTR(e->root));
 	if (value->type == Y_NULL || !want_text(l, value, "root"))
 		return;
-	r = path_resolve(str_starts(text, "host:") ? text + 5 : text, l->base, &path, &err);
+	r = path_resolve(str_starts(text, "host:") ? text + 5 : text, l->base, &path,
+			 &err);
 	if (r != 0)
 		report(l, value->pos, r, &err);
 	else
@@ -135,7 +139,8 @@ static void read_chdir(struct load *l, void *into, struct ynode *key, struct yno
 	if (value->type == Y_NULL || !want_text(l, value, "chdir"))
 		return;
 	if (*value->text != '/')
-		BAD(l, value->pos, NULL, "chdir is an absolute path, inside the environment");
+		BAD(l, value->pos, NULL,
+		    "chdir is an absolute path, inside the environment");
 	else
 		set_text(l, &e->chdir, value->text);
 }
@@ -162,8 +167,8 @@ static void read_expose(struct load *l, struct genv *e, struct ynode *name,
 	}
 	path = value->pairs[0].value;
 	if (!iface_from_name(value->pairs[0].key->text, &iface)) {
-		BAD(l, value->pairs[0].key->pos, "dir or socket", "\"%.80s\" is no interface",
-		    value->pairs[0].key->text);
+		BAD(l, value->pairs[0].key->pos, "dir or socket",
+		    "\"%.80s\" is no interface", value->pairs[0].key->text);
 		return;
 	}
 	if (!want_text(l, path, "a server's path"))
@@ -175,7 +180,8 @@ static void read_expose(struct load *l, struct genv *e, struct ynode *name,
 		report(l, r == PE_EXISTS ? name->pos : path->pos, r, &err);
 }
 
-static void read_exposes(struct load *l, void *into, struct ynode *key, struct ynode *value)
+static void read_exposes(struct load *l, void *into, struct ynode *key,
+			 struct ynode *value)
 {
 	(void)key;
 	if (value->type == Y_NULL || !want_map(l, value, "exposes"))
@@ -227,7 +233,8 @@ static void ready_path(struct load *l, void *into, struct ynode *key, struct yno
 	set_text(l, &r->path, value->text);
 }
 
-static void ready_notify(struct load *l, void *into, struct ynode *key, struct ynode *value)
+static void ready_notify(struct load *l, void *into, struct ynode *key,
+			 struct ynode *value)
 {
 	struct ready *r = into;
 	bool on;
@@ -237,7 +244,8 @@ static void ready_notify(struct load *l, void *into, struct ynode *key, struct y
 		r->kind = READY_NOTIFY;
 }
 
-static void ready_timeout(struct load *l, void *into, struct ynode *key, struct ynode *value)
+static void ready_timeout(struct load *l, void *into, struct ynode *key,
+			  struct ynode *value)
 {
 	struct ready *r = into;
 
@@ -295,7 +303,8 @@ static void read_links(struct load *l, void *into, struct ynode *key, struct yno
 	(void)into;
 	(void)value;
 	BAD(l, key->pos, "expose a socket and bind env:NAME/SERVER",
-	    "links between environments come with the router, which this version does not "
+	    "links between environments come with the router, which this version does "
+	    "not "
 	    "have");
 }
 
@@ -311,10 +320,12 @@ static void skip(struct load *l, void *into, struct ynode *key, struct ynode *va
 void read_env(struct load *l, struct genv *e, struct ynode *map)
 {
 	static const struct reader_key keys[] = {
-		{ "run", read_run },	     { "vars", read_vars },	{ "root", read_root },
-		{ "chdir", read_chdir },     { "slots", slots_key },	{ "limits", limits_key },
-		{ "exposes", read_exposes }, { "ready", read_ready },	{ "after", read_after },
-		{ "like", skip },	     { "links", read_links },	{ "name", skip },
+		{ "run", read_run },         { "vars", read_vars },
+		{ "root", read_root },       { "chdir", read_chdir },
+		{ "slots", slots_key },      { "limits", limits_key },
+		{ "exposes", read_exposes }, { "ready", read_ready },
+		{ "after", read_after },     { "like", skip },
+		{ "links", read_links },     { "name", skip },
 	};
 
 	read_map(l, map, "an environment", keys, ARRAY_LEN(keys), e);

@@ -13,17 +13,17 @@ struct load {
 	struct graph *g;
 	struct diags *d;
 	const struct path_base *base;
-	struct ynode *defaults;	 /* NULL: none */
+	struct ynode *defaults;  /* NULL: none */
 	struct ynode *templates; /* NULL: none */
-	bool quiet;	 /* this node's mistakes were reported before */
-	uint32_t layer;	 /* which is being laid over what is there; from 1 */
+	bool quiet;              /* this node's mistakes were reported before */
+	uint32_t layer;          /* which is being laid over what is there; from 1 */
 	bool oom;
 };
 
-#define BAD(l, at, hint, ...)                                                        \
-	do {                                                                         \
-		if (!(l)->quiet)                                                     \
-			diags_add((l)->d, (at), false, (hint), __VA_ARGS__);         \
+#define BAD(l, at, hint, ...)                                                            \
+	do {                                                                             \
+		if (!(l)->quiet)                                                         \
+			diags_add((l)->d, (at), false, (hint), __VA_ARGS__);             \
 	} while (0)
 
 /* One key of a mapping and who reads it. */

@@ -30,8 +30,10 @@ static void top_name(struct load *l, void *into, struct ynode *key, struct ynode
 	if (!want_text(l, value, "name"))
 		return;
 	if (!name_valid(value->text, false)) {
-		BAD(l, value->pos, NULL, "\"%.200s\" is not a name: a small letter, then small "
-		    "letters, digits and \"-\", at most 63", value->text);
+		BAD(l, value->pos, NULL,
+		    "\"%.200s\" is not a name: a small letter, then small "
+		    "letters, digits and \"-\", at most 63",
+		    value->text);
 		return;
 	}
 	copy = strdup(value->text);
@@ -94,13 +96,15 @@ static void top_environments(struct load *l, void *into, struct ynode *key,
 		struct ynode *name = ynode_get(body, "name");
 
 		if (name)
-			BAD(l, name->pos, NULL, "the environment is named by its key; name: is "
+			BAD(l, name->pos, NULL,
+			    "the environment is named by its key; name: is "
 			    "for environments in a list");
 		new_env(l, value->pairs[i].key, body);
 	}
 }
 
-static void top_defaults(struct load *l, void *into, struct ynode *key, struct ynode *value)
+static void top_defaults(struct load *l, void *into, struct ynode *key,
+			 struct ynode *value)
 {
 	(void)into;
 	if (l->defaults)
@@ -109,12 +113,14 @@ static void top_defaults(struct load *l, void *into, struct ynode *key, struct y
 		return;
 	l->defaults = value;
 	if (ynode_get(value, "like"))
-		BAD(l, ynode_get(value, "like")->pos, NULL, "defaults cannot be like another");
+		BAD(l, ynode_get(value, "like")->pos, NULL,
+		    "defaults cannot be like another");
 	if (ynode_get(value, "name"))
 		BAD(l, ynode_get(value, "name")->pos, NULL, "defaults have no name");
 }
 
-static void top_templates(struct load *l, void *into, struct ynode *key, struct ynode *value)
+static void top_templates(struct load *l, void *into, struct ynode *key,
+			  struct ynode *value)
 {
 	(void)into;
 	if (l->templates)
@@ -142,21 +148,24 @@ static void top_links(struct load *l, void *into, struct ynode *key, struct ynod
 	(void)into;
 	(void)value;
 	BAD(l, key->pos, "expose a socket and bind env:NAME/SERVER",
-	    "links between environments come with the router, which this version does not "
+	    "links between environments come with the router, which this version does "
+	    "not "
 	    "have");
 }
 
 static void gather(struct top *t, const struct yaml *y)
 {
 	static const struct reader_key keys[] = {
-		{ "name", top_name },		{ "environments", top_environments },
-		{ "defaults", top_defaults },	{ "templates", top_templates },
-		{ "quota", top_quota },		{ "links", top_links },
+		{ "name", top_name },         { "environments", top_environments },
+		{ "defaults", top_defaults }, { "templates", top_templates },
+		{ "quota", top_quota },       { "links", top_links },
 	};
 
 	for (size_t i = 0; i < y->n_docs; i++)
-		if (y->docs[i]->type != Y_NULL && want_map(&t->l, y->docs[i], "a manifest"))
-			read_map(&t->l, y->docs[i], "a manifest", keys, ARRAY_LEN(keys), t);
+		if (y->docs[i]->type != Y_NULL &&
+		    want_map(&t->l, y->docs[i], "a manifest"))
+			read_map(&t->l, y->docs[i], "a manifest", keys, ARRAY_LEN(keys),
+				 t);
 }
 
 /* ---- laying together ---- */
@@ -188,7 +197,8 @@ static struct ynode *find_like(struct load *l, struct ynode *like)
 		return other->scratch;
 	near = nearest_like(l, like->text);
 	hint = near ? str_printf("did you mean %s?", near) : NULL;
-	BAD(l, like->pos, hint, "there is no template or environment \"%.200s\"", like->text);
+	BAD(l, like->pos, hint, "there is no template or environment \"%.200s\"",
+	    like->text);
 	return NULL;
 }
 
@@ -270,17 +280,20 @@ int manifest_load_text(struct graph *g, const char *name, const char *text, size
 	struct top t = { .l = { .g = g, .d = d, .base = base } };
 	size_t before = d->n_errors;
 	struct yaml y = { 0 };
+	struct pos start = { NULL, 1, 1 };
 	const char *file;
 	int r;
 
 	if (len > MAX_FILE)
-		return err_set(err, PE_USAGE, "%s: larger than %d MiB", name, MAX_FILE >> 20);
+		return err_set(err, PE_USAGE, "%s: larger than %d MiB", name,
+			       MAX_FILE >> 20);
 	file = graph_file_text(g, name, text, len);
+	start.file = file;
 	r = file ? yaml_parse(&y, file, text, len, d) : -ENOMEM;
 	if (r == 0) {
 		gather(&t, &y);
 		if (g->n_envs == 0 && d->n_errors == before)
-			diags_add(d, (struct pos){ file, 1, 1 }, true, NULL,
+			diags_add(d, start, true, NULL,
 				  "there are no environments in it");
 		for (size_t i = 0; i < g->n_envs && r == 0; i++)
 			r = lay_together(&t.l, g->envs[i]);

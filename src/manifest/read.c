@@ -32,7 +32,8 @@ void read_map(struct load *l, struct ynode *map, const char *what,
 		if (k < n_keys)
 			keys[k].read(l, into, p->key, p->value);
 		else
-			unknown_key(l, p->key, what, names, MIN(n_keys, ARRAY_LEN(names)));
+			unknown_key(l, p->key, what, names,
+				    MIN(n_keys, ARRAY_LEN(names)));
 	}
 }
 

@@ -7,10 +7,12 @@
 
 #include "graph/kinds.h"
 
-static const char *const long_keys[] = { "from", "through", "optional", "required", "files" };
+static const char *const long_keys[] = { "from", "through", "optional", "required",
+					 "files" };
 
 /* In {/data: /srv,ro} YAML ends the text at the comma: a slot "ro" with nothing. */
-static void report_slot(struct load *l, const struct ypair *p, int r, const struct err *err)
+static void report_slot(struct load *l, const struct ypair *p, int r,
+			const struct err *err)
 {
 	size_t n = strcspn(p->key->text, "=");
 	auto_free char *word = strndup(p->key->text, n);
@@ -18,8 +20,10 @@ static void report_slot(struct load *l, const struct ypair *p, int r, const stru
 		       (kind_word_known(word) || p->key->text[n] == '=');
 
 	if (r > 0 && cut_off)
-		BAD(l, p->key->pos, "inside { } a comma ends a text: put the whole binding in "
-		    "quotes", "%s", err->text);
+		BAD(l, p->key->pos,
+		    "inside { } a comma ends a text: put the whole binding in "
+		    "quotes",
+		    "%s", err->text);
 	else
 		report(l, p->key->pos, r, err);
 }
@@ -81,7 +85,8 @@ static bool read_caretaker(struct load *l, struct binding *b, struct ynode *n)
 
 	if (n->type == Y_MAP && n->n == 1) {
 		name = n->pairs[0].key->text;
-		value = n->pairs[0].value->type == Y_SCALAR ? n->pairs[0].value->text : NULL;
+		value = n->pairs[0].value->type == Y_SCALAR ? n->pairs[0].value->text :
+							      NULL;
 		if (n->pairs[0].value->type == Y_MAP || n->pairs[0].value->type == Y_SEQ)
 			return want_text(l, n->pairs[0].value, "a caretaker's argument");
 	} else if (!want_text(l, n, "a caretaker")) {
@@ -202,7 +207,8 @@ static bool read_long(struct load *l, struct binding *b, struct ynode *map)
 	for (size_t i = 0; i < map->n; i++)
 		ok &= read_long_key(l, b, &map->pairs[i]);
 	if (ynode_get(map, "optional") && ynode_get(map, "required")) {
-		BAD(l, map->pos, NULL, "optional and required say the same: one of them is "
+		BAD(l, map->pos, NULL,
+		    "optional and required say the same: one of them is "
 		    "enough");
 		ok = false;
 	}

@@ -63,8 +63,8 @@ static int cut_words(struct splitter *c, const char *text, struct err *err)
 
 			p = quoted(c, p);
 			if (!p)
-				return err_set(err, PE_USAGE, "the quote %c is not closed",
-					       *open);
+				return err_set(err, PE_USAGE,
+					       "the quote %c is not closed", *open);
 			continue;
 		}
 		if (*p == '\\' && p[1])

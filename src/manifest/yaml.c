@@ -126,14 +126,15 @@ static int hash_make(struct ynode *map)
 	return map->hash ? 0 : -ENOMEM;
 }
 
-static void duplicate(struct reader *r, const struct ynode *key, const struct ynode *first)
+static void duplicate(struct reader *r, const struct ynode *key,
+		      const struct ynode *first)
 {
 	auto_str at = STR_INIT;
 
 	str_add(&at, "the first is at ");
 	pos_write(first->pos, &at);
-	diags_add(r->d, key->pos, false, str_text(&at), "the key \"%.200s\" is there twice",
-		  key->text);
+	diags_add(r->d, key->pos, false, str_text(&at),
+		  "the key \"%.200s\" is there twice", key->text);
 }
 
 /* Drops keys that are there twice; makes the table. */
@@ -146,8 +147,9 @@ static int map_finish(struct reader *r, struct ynode *map)
 	for (size_t i = 0; i < all; i++) {
 		struct ypair pair = map->pairs[i];
 		uint32_t *place = map->hash ? hash_place(map, pair.key->text) : NULL;
-		struct ynode *first = place ? (*place ? map->pairs[*place - 1].key : NULL) :
-					      pair_key(map, pair.key->text, kept);
+		struct ynode *first =
+			place ? (*place ? map->pairs[*place - 1].key : NULL) :
+				pair_key(map, pair.key->text, kept);
 
 		if (first) {
 			duplicate(r, pair.key, first);
@@ -337,7 +339,8 @@ static int on_alias(struct reader *r, struct fy_event *ev)
 	if (pos.column > 1)
 		pos.column--; /* the library's mark is behind the star */
 	for (struct anchor *a = r->anchors; name && a; a = a->next)
-		if (strlen(a->name) == len && !memcmp(a->name, name, len) && !a->node->open)
+		if (strlen(a->name) == len && !memcmp(a->name, name, len) &&
+		    !a->node->open)
 			return place_node(r, a->node);
 	diags_add(r->d, pos, false, NULL, "there is no anchor \"%.*s\" before this",
 		  (int)MIN(len, (size_t)100), name ? name : "");
@@ -385,25 +388,17 @@ static int on_event(struct reader *r, struct fy_event *ev)
 		return PE_BAD;
 	}
 	switch (ev->type) {
-	case FYET_SCALAR:
-		return on_scalar(r, ev);
-	case FYET_ALIAS:
-		return on_alias(r, ev);
-	case FYET_MAPPING_START:
-		return on_start(r, ev, Y_MAP);
-	case FYET_SEQUENCE_START:
-		return on_start(r, ev, Y_SEQ);
+	case FYET_SCALAR: return on_scalar(r, ev);
+	case FYET_ALIAS: return on_alias(r, ev);
+	case FYET_MAPPING_START: return on_start(r, ev, Y_MAP);
+	case FYET_SEQUENCE_START: return on_start(r, ev, Y_SEQ);
 	case FYET_MAPPING_END:
-	case FYET_SEQUENCE_END:
-		return on_end(r);
-	case FYET_DOCUMENT_START:
-		drop_anchors(r);
-		return 0;
+	case FYET_SEQUENCE_END: return on_end(r);
+	case FYET_DOCUMENT_START: drop_anchors(r); return 0;
 	case FYET_NONE:
 	case FYET_STREAM_START:
 	case FYET_STREAM_END:
-	case FYET_DOCUMENT_END:
-		break;
+	case FYET_DOCUMENT_END: break;
 	}
 	return 0;
 }
@@ -437,11 +432,12 @@ static struct fy_diag *diag_new(void)
 static void take_errors(struct reader *r, struct fy_diag *diag)
 {
 	struct fy_diag_error *e;
+	struct pos start = { r->file, 1, 1 };
 	size_t before = r->d->n_errors;
 	void *prev = NULL;
 
 	while ((e = fy_diag_errors_iterate(diag, &prev))) {
-		struct pos pos = { r->file, 1, 1 };
+		struct pos pos = start;
 
 		if (e->line > 0 && e->column > 0) {
 			pos.line = (unsigned)e->line;
@@ -450,7 +446,7 @@ static void take_errors(struct reader *r, struct fy_diag *diag)
 		diags_add(r->d, pos, false, NULL, "%s", e->msg);
 	}
 	if (r->d->n_errors == before)
-		diags_add(r->d, (struct pos){ r->file, 1, 1 }, false, NULL, "not YAML");
+		diags_add(r->d, start, false, NULL, "not YAML");
 }
 
 static int read_events(struct reader *r, struct fy_parser *fyp)
@@ -477,16 +473,21 @@ static size_t first_bad_byte(const unsigned char *s, size_t len)
 	size_t i = 0;
 
 	while (i < len) {
-		size_t n = s[i] < 0x80 ? 1 : s[i] >= 0xc2 && s[i] < 0xe0 ? 2 :
-			   (s[i] & 0xf0) == 0xe0 ? 3 : s[i] >= 0xf0 && s[i] < 0xf5 ? 4 : 0;
+		size_t n = s[i] < 0x80                 ? 1 :
+			   s[i] >= 0xc2 && s[i] < 0xe0 ? 2 :
+			   (s[i] & 0xf0) == 0xe0       ? 3 :
+			   s[i] >= 0xf0 && s[i] < 0xf5 ? 4 :
+							 0;
 
 		if (s[i] == 0 || n == 0 || n > len - i)
 			return i;
 		for (size_t k = 1; k < n; k++)
 			if ((s[i + k] & 0xc0) != 0x80)
 				return i;
-		if ((s[i] == 0xe0 && s[i + 1] < 0xa0) || (s[i] == 0xed && s[i + 1] > 0x9f) ||
-		    (s[i] == 0xf0 && s[i + 1] < 0x90) || (s[i] == 0xf4 && s[i + 1] > 0x8f))
+		if ((s[i] == 0xe0 && s[i + 1] < 0xa0) ||
+		    (s[i] == 0xed && s[i + 1] > 0x9f) ||
+		    (s[i] == 0xf0 && s[i + 1] < 0x90) ||
+		    (s[i] == 0xf4 && s[i + 1] > 0x8f))
 			return i;
 		i += n;
 	}

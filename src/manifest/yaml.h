@@ -23,14 +23,14 @@ struct ynode {
 	enum ytype type;
 	bool plain;  /* written without quotes, not as a block */
 	bool quoted; /* in ' or " */
-	bool open;  /* its end was not seen yet: an alias to it would be a cycle */
-	bool seen;  /* of the reader: its mistakes were reported already */
+	bool open;   /* its end was not seen yet: an alias to it would be a cycle */
+	bool seen;   /* of the reader: its mistakes were reported already */
 	struct pos pos;
 	char *text; /* of a scalar; no NUL inside */
 	size_t len;
 	struct ypair *pairs;
 	struct ynode **items;
-	size_t n; /* pairs or items */
+	size_t n;       /* pairs or items */
 	uint32_t *hash; /* of a large mapping: places in pairs, plus one */
 	size_t n_hash;
 };

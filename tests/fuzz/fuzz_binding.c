@@ -25,7 +25,8 @@ static void round_trip(const struct binding *b)
 
 	require(g && graph_env_new(g, "x", (struct pos){ 0 }, &e, NULL) == 0);
 	binding_write(b, &first);
-	require(graph_env_bind(e, str_text(&first), NULL, (struct pos){ 0 }, &again, NULL) == 0);
+	require(graph_env_bind(e, str_text(&first), NULL, (struct pos){ 0 }, &again,
+			       NULL) == 0);
 	binding_write(again, &second);
 	require(streq(str_text(&first), str_text(&second)));
 	require(again->iface == b->iface && again->source == b->source);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The binding grammar, names and paths, limits, the start order. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 #include <stdio.h>
 
 #include "graph/graph.h"
@@ -90,13 +90,15 @@ static void escapes_are_taken_out(void **state)
 	struct fixture *f = *state;
 	struct binding *b = NULL;
 
-	assert_int_equal(graph_env_bind(f->e, "/a\\=b\\\\c=/s\\,t\\=u", &base, nowhere, &b, NULL),
-			 0);
+	assert_int_equal(
+		graph_env_bind(f->e, "/a\\=b\\\\c=/s\\,t\\=u", &base, nowhere, &b, NULL),
+		0);
 	assert_string_equal(b->slot, "/a=b\\c");
 	assert_string_equal(b->ref, "/s,t=u");
 	assert_int_equal(b->source, SRC_HOST);
-	assert_int_equal(graph_env_bind(f->e, "console=fake,input=x\\,y=z", &base, nowhere, &b,
-					NULL), 0);
+	assert_int_equal(graph_env_bind(f->e, "console=fake,input=x\\,y=z", &base,
+					nowhere, &b, NULL),
+			 0);
 	assert_string_equal(binding_option(b, "input")->value, "x,y=z");
 	assert_null(binding_option(b, "size"));
 }
@@ -106,9 +108,11 @@ static void parent_means_the_same_path(void **state)
 	struct fixture *f = *state;
 	struct binding *b = NULL;
 
-	assert_int_equal(graph_env_bind(f->e, "/data=parent", &base, nowhere, &b, NULL), 0);
+	assert_int_equal(graph_env_bind(f->e, "/data=parent", &base, nowhere, &b, NULL),
+			 0);
 	assert_string_equal(b->ref, "/data");
-	assert_int_equal(graph_env_bind(f->e, "console=parent", &base, nowhere, &b, NULL), 0);
+	assert_int_equal(graph_env_bind(f->e, "console=parent", &base, nowhere, &b, NULL),
+			 0);
 	assert_null(b->ref);
 }
 
@@ -129,11 +133,13 @@ static void mistakes(void **state)
 		{ "nett=null", PE_USAGE, "did you mean net?" },
 		{ "foo:/x=own", PE_USAGE, "\"foo\" is no interface" },
 		{ "dir:=own", PE_USAGE, "a slot is missing after \"dir:\"" },
-		{ "net:eth0=null", PE_USAGE, "a program has one net, and its slot is called" },
+		{ "net:eth0=null", PE_USAGE,
+		  "a program has one net, and its slot is called" },
 		{ "console:/x=own", PE_USAGE, "a program has one console" },
 		{ "dir:data=own", PE_USAGE, "the slot of a dir is an absolute path" },
 		{ "/a/../b=own", PE_USAGE, "without \"..\"" },
-		{ "socket:run/x=null", PE_USAGE, "the slot of a socket is an absolute path" },
+		{ "socket:run/x=null", PE_USAGE,
+		  "the slot of a socket is an absolute path" },
 		{ "socket:/=null", PE_USAGE, "the root cannot be a socket" },
 		{ "/x=", PE_USAGE, "a source is missing" },
 		{ "/x=,ro", PE_USAGE, "a source is missing" },
@@ -150,9 +156,10 @@ static void mistakes(void **state)
 		{ "/x=env:db/s/t", PE_USAGE, "is not env:NAME/SERVER" },
 		{ "/x=own,,ro", PE_USAGE, "nothing stands between two commas" },
 		{ "/x=own,", PE_USAGE, "nothing stands between two commas" },
-		{ "/x=/y,rw", PE_USAGE, "\"rw\" is neither an option nor a caretaker of a dir "
-					"(did you mean ro?); options: size=, cut=; "
-					"caretakers: ro, subdir=" },
+		{ "/x=/y,rw", PE_USAGE,
+		  "\"rw\" is neither an option nor a caretaker of a dir "
+		  "(did you mean ro?); options: size=, cut=; "
+		  "caretakers: ro, subdir=" },
 		{ "net=null,xyzzy", PE_USAGE, "caretakers: none yet" },
 		{ "/x=own\\", PE_USAGE, "a backslash at the end" },
 		{ "/x=ow\\n", PE_USAGE, "\"\\n\": a backslash escapes" },
@@ -177,9 +184,11 @@ static void without_a_base(void **state)
 	struct fixture *f = *state;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(graph_env_bind(f->e, "/x=./y", &none, nowhere, NULL, &err), PE_USAGE);
+	assert_int_equal(graph_env_bind(f->e, "/x=./y", &none, nowhere, NULL, &err),
+			 PE_USAGE);
 	assert_non_null(strstr(err.text, "relative path cannot be used"));
-	assert_int_equal(graph_env_bind(f->e, "/x=~/y", NULL, nowhere, NULL, &err), PE_USAGE);
+	assert_int_equal(graph_env_bind(f->e, "/x=~/y", NULL, nowhere, NULL, &err),
+			 PE_USAGE);
 	assert_non_null(strstr(err.text, "no home directory"));
 	assert_int_equal(graph_env_bind(f->e, "/x=/y", NULL, nowhere, NULL, &err), 0);
 }
@@ -190,10 +199,12 @@ static void a_slot_is_bound_once(void **state)
 	struct err err = ERR_INIT;
 
 	assert_int_equal(graph_env_bind(f->e, "/x=own", &base, nowhere, NULL, &err), 0);
-	assert_int_equal(graph_env_bind(f->e, "/x/=null", &base, nowhere, NULL, &err), PE_EXISTS);
-	assert_non_null(strstr(err.text, "bound twice (first: the command line)"));
-	assert_int_equal(graph_env_bind(f->e, "socket:/x=null", &base, nowhere, NULL, &err),
+	assert_int_equal(graph_env_bind(f->e, "/x/=null", &base, nowhere, NULL, &err),
 			 PE_EXISTS);
+	assert_non_null(strstr(err.text, "bound twice (first: the command line)"));
+	assert_int_equal(
+		graph_env_bind(f->e, "socket:/x=null", &base, nowhere, NULL, &err),
+		PE_EXISTS);
 }
 
 static void defaults_give_way(void **state)
@@ -223,13 +234,15 @@ static void too_much_is_refused(void **state)
 	str_add(&words, "/w=own");
 	for (int i = 0; i < 100; i++)
 		str_add(&words, ",ro");
-	assert_int_equal(graph_env_bind(f->e, str_text(&words), &base, nowhere, NULL, &err),
-			 PE_USAGE);
+	assert_int_equal(
+		graph_env_bind(f->e, str_text(&words), &base, nowhere, NULL, &err),
+		PE_USAGE);
 	str_add(&path, "/p=");
 	for (int i = 0; i < 5000; i++)
 		str_add(&path, "/x");
-	assert_int_equal(graph_env_bind(f->e, str_text(&path), &base, nowhere, NULL, &err),
-			 PE_USAGE);
+	assert_int_equal(
+		graph_env_bind(f->e, str_text(&path), &base, nowhere, NULL, &err),
+		PE_USAGE);
 	for (int i = 0; i < 2000 && r == 0; i++) {
 		auto_free char *text = str_printf("/slot%d=own", i);
 
@@ -243,11 +256,22 @@ static void too_much_is_refused(void **state)
 
 static void names(void **state)
 {
-	static const char *const good[] = { "a", "a1", "web-2", "a.b", "fleet.web.child" };
-	static const char *const bad[] = { "A", "1a", "-a", "a_b", "a.", ".a", "a..b", "a.1",
-					   "ä", "a b",
-					   "a23456789012345678901234567890123456789012345678901"
-					   "2345678901234" };
+	static const char *const good[] = { "a", "a1", "web-2", "a.b",
+					    "fleet.web.child" };
+	static const char *const bad[] = {
+		"A",
+		"1a",
+		"-a",
+		"a_b",
+		"a.",
+		".a",
+		"a..b",
+		"a.1",
+		"ä",
+		"a b",
+		"a23456789012345678901234567890123456789012345678901"
+		"2345678901234"
+	};
 	struct fixture *f = *state;
 	struct err err = ERR_INIT;
 	struct genv *e;
@@ -255,7 +279,8 @@ static void names(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
 		assert_int_equal(graph_env_new(f->g, good[i], nowhere, &e, &err), 0);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		assert_int_equal(graph_env_new(f->g, bad[i], nowhere, &e, &err), PE_USAGE);
+		assert_int_equal(graph_env_new(f->g, bad[i], nowhere, &e, &err),
+				 PE_USAGE);
 		assert_non_null(strstr(err.text, "is not a name"));
 	}
 	assert_int_equal(graph_env_new(f->g, "web", nowhere, &e, &err), PE_EXISTS);
@@ -286,17 +311,22 @@ static void exposed_servers(void **state)
 	struct err err = ERR_INIT;
 	struct expose *x = NULL;
 
-	assert_int_equal(genv_add_expose(f->e, IF_SOCKET, "sql", "/run//db/", nowhere, &x, &err),
-			 0);
+	assert_int_equal(
+		genv_add_expose(f->e, IF_SOCKET, "sql", "/run//db/", nowhere, &x, &err),
+		0);
 	assert_string_equal(x->path, "/run/db");
 	assert_int_equal(genv_add_expose(f->e, IF_DIR, "sql", "/x", nowhere, NULL, &err),
 			 PE_EXISTS);
 	assert_non_null(strstr(err.text, "exposes two servers called \"sql\""));
-	assert_int_equal(genv_add_expose(f->e, IF_DIR, "S", "/x", nowhere, NULL, &err), PE_USAGE);
-	assert_int_equal(genv_add_expose(f->e, IF_DIR, "s", "x", nowhere, NULL, &err), PE_USAGE);
-	assert_int_equal(genv_add_expose(f->e, IF_DIR, "s", "/x/../y", nowhere, NULL, &err),
+	assert_int_equal(genv_add_expose(f->e, IF_DIR, "S", "/x", nowhere, NULL, &err),
 			 PE_USAGE);
-	assert_int_equal(genv_add_expose(f->e, IF_NET, "s", "/x", nowhere, NULL, &err), PE_USAGE);
+	assert_int_equal(genv_add_expose(f->e, IF_DIR, "s", "x", nowhere, NULL, &err),
+			 PE_USAGE);
+	assert_int_equal(
+		genv_add_expose(f->e, IF_DIR, "s", "/x/../y", nowhere, NULL, &err),
+		PE_USAGE);
+	assert_int_equal(genv_add_expose(f->e, IF_NET, "s", "/x", nowhere, NULL, &err),
+			 PE_USAGE);
 	assert_non_null(strstr(err.text, "exposes a dir or a socket, not a net"));
 	assert_int_equal(f->e->n_exposes, 1);
 }
@@ -385,9 +415,11 @@ static void cycles_are_shown(void **state)
 	assert_int_equal(graph_check(g, &facts, false, &diags), PE_REFUSED);
 	assert_int_equal(diags.n_errors, 2);
 	assert_string_equal(diags.v[0].text, "environments wait for each other: c → c");
-	assert_string_equal(diags.v[1].text, "environments wait for each other: a → b → c → a");
+	assert_string_equal(diags.v[1].text,
+			    "environments wait for each other: a → b → c → a");
 	assert_int_equal(diags.v[1].pos.line, 7);
-	assert_non_null(strstr(diags.v[1].hint, "b waits for c: the command line (/x=env:c/d)"));
+	assert_non_null(
+		strstr(diags.v[1].hint, "b waits for c: the command line (/x=env:c/d)"));
 	assert_non_null(strstr(diags.v[1].hint, "c waits for a: f:7:3 (after)"));
 	diags_fini(&diags);
 	graph_free(g);
@@ -422,7 +454,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(round_trips, setup, teardown),
 		cmocka_unit_test_setup_teardown(escapes_are_taken_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(parent_means_the_same_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(parent_means_the_same_path, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(mistakes, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_base, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slot_is_bound_once, setup, teardown),

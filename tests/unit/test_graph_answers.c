@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The answers: why, authdiff, dot, JSON, and diagnostics as people see them. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include "graph/graph.h"
 
@@ -50,7 +50,9 @@ static void why(void **state)
 	(void)state;
 	assert_int_equal(graph_env_new(g, "db", e->pos, &db, NULL), 0);
 	assert_int_equal(genv_add_arg(db, "true"), 0);
-	assert_int_equal(genv_add_expose(db, IF_SOCKET, "sql", "/run/sql", db->pos, NULL, NULL), 0);
+	assert_int_equal(
+		genv_add_expose(db, IF_SOCKET, "sql", "/run/sql", db->pos, NULL, NULL),
+		0);
 	bind(e, "/data=/srv,ro", 10);
 	bind(e, "/data/deep=/tmp/y", 11);
 	bind(e, "/data/deep/gone=null", 12);
@@ -59,15 +61,18 @@ static void why(void **state)
 	bind(e, "console=null", 15);
 	assert_int_equal(genv_add_defaults(e), 0);
 	assert_int_equal(graph_check(g, &facts, false, &d), 0);
-	want_why(g, "/data", true, "web may read /data and not write it, because f.yaml:10:5 says "
-				   "/data=/srv,ro; it is /srv of the host");
+	want_why(g, "/data", true,
+		 "web may read /data and not write it, because f.yaml:10:5 says "
+		 "/data=/srv,ro; it is /srv of the host");
 	want_why(g, "/data/x/../y", false, "is no absolute path");
 	want_why(g, "/data//x/", true, "it is /srv/x of the host");
 	want_why(g, "/database", false, "nothing is bound to it");
-	want_why(g, "/data/deep/z", true, "web may read and write /data/deep/z, because "
-					  "f.yaml:11:5");
-	want_why(g, "/data/deep/gone/z", false, "web cannot use /data/deep/gone/z, because "
-						"f.yaml:12:5 says");
+	want_why(g, "/data/deep/z", true,
+		 "web may read and write /data/deep/z, because "
+		 "f.yaml:11:5");
+	want_why(g, "/data/deep/gone/z", false,
+		 "web cannot use /data/deep/gone/z, because "
+		 "f.yaml:12:5 says");
 	want_why(g, "/sub/c", true, "it is /srv/a/b/c of the host");
 	want_why(g, "/run/db", true, "\"db\" exposes /run/sql as \"sql\" at f.yaml:2:3");
 	want_why(g, "socket:/run/db", true, "socket:/run/db=env:db/sql");
@@ -128,7 +133,10 @@ static void authdiff(void **state)
 		{ { "/x=/y", "/z=own" }, { "/z=own", "/x/=host:/y" }, 0, "" },
 		{ { NULL }, { "/x=/y" }, 1, "+ web /x: /y  (gives; f.yaml:20:5)\n" },
 		{ { "/x=/y" }, { NULL }, 1, "- web /x: /y  (takes; f.yaml:10:5)\n" },
-		{ { "/x=/y" }, { "/x=/y,ro" }, 1, "~ web /x: /y → /y,ro  (takes; f.yaml:20:5)\n" },
+		{ { "/x=/y" },
+		  { "/x=/y,ro" },
+		  1,
+		  "~ web /x: /y → /y,ro  (takes; f.yaml:20:5)\n" },
 		{ { "/x=/y,ro,subdir=a" }, { "/x=/y,subdir=a" }, 1, "(gives;" },
 		{ { "/x=/y,subdir=a" }, { "/x=/y,subdir=b" }, 1, "(changes;" },
 		{ { "/x=/y" }, { "/x=/z" }, 1, "~ web /x: /y → /z  (changes;" },
@@ -138,8 +146,14 @@ static void authdiff(void **state)
 		{ { NULL }, { "net=null" }, 0, "" },
 		{ { NULL }, { "net=host" }, 1, "+ web net: host  (gives;" },
 		{ { NULL }, { "clock=null" }, 1, "- web clock: parent  (takes;" },
-		{ { "/x=/y" }, { "/x=/y", "/x/secret=null" }, 1, "+ web /x/secret: null  (takes;" },
-		{ { "/x=/y", "/x/secret=null" }, { "/x=/y" }, 1, "- web /x/secret: null  (gives;" },
+		{ { "/x=/y" },
+		  { "/x=/y", "/x/secret=null" },
+		  1,
+		  "+ web /x/secret: null  (takes;" },
+		{ { "/x=/y", "/x/secret=null" },
+		  { "/x=/y" },
+		  1,
+		  "- web /x/secret: null  (gives;" },
 	};
 
 	(void)state;
@@ -177,10 +191,14 @@ static void authdiff_beside_slots(void **state)
 	a->root = strdup("/tree");
 	n = graph_authdiff(ga, gb, false, &out);
 	assert_int_equal(n, 7);
-	assert_non_null(strstr(str_text(&out), "- web root: /tree  (takes; f.yaml:2:3)\n"));
-	assert_non_null(strstr(str_text(&out), "~ web exposes d: dir /d → dir /e  (changes;"));
-	assert_non_null(strstr(str_text(&out), "- web passes the variable: HOME  (takes;"));
-	assert_non_null(strstr(str_text(&out), "+ web passes the variable: TOKEN  (gives;"));
+	assert_non_null(
+		strstr(str_text(&out), "- web root: /tree  (takes; f.yaml:2:3)\n"));
+	assert_non_null(
+		strstr(str_text(&out), "~ web exposes d: dir /d → dir /e  (changes;"));
+	assert_non_null(
+		strstr(str_text(&out), "- web passes the variable: HOME  (takes;"));
+	assert_non_null(
+		strstr(str_text(&out), "+ web passes the variable: TOKEN  (gives;"));
 	assert_true(str_starts(str_text(&out), "+ (composition) limit pids: 9  (takes;"));
 	assert_non_null(strstr(str_text(&out), strchr(expected, '\n') + 1));
 	graph_free(ga);
@@ -197,15 +215,24 @@ static void authdiff_environments(void **state)
 	bind(a, "/x=/y", 10);
 	bind(b, "/x=/y", 20);
 	bind(b, "/q=null", 21);
-	assert_int_equal(graph_authdiff(ga, gb, false, &out), 2);
-	assert_string_equal(str_text(&out), "- old /x: /y  (takes; f.yaml:10:5)\n"
-					    "+ new /x: /y  (gives; f.yaml:20:5)\n");
-	assert_int_equal(graph_authdiff(ga, gb, true, &json), 2);
-	assert_string_equal(str_text(&json),
-			    "[{\"op\":\"-\",\"environment\":\"old\",\"what\":\"/x\",\"old\":\"/y\","
-			    "\"new\":null,\"effect\":\"takes\",\"at\":\"f.yaml:10:5\"},"
-			    "{\"op\":\"+\",\"environment\":\"new\",\"what\":\"/x\",\"old\":null,"
-			    "\"new\":\"/y\",\"effect\":\"gives\",\"at\":\"f.yaml:20:5\"}]\n");
+	assert_int_equal(genv_add_defaults(a), 0);
+	assert_int_equal(genv_add_defaults(b), 0);
+	assert_int_equal(graph_authdiff(ga, gb, false, &out), 4);
+	assert_string_equal(str_text(&out),
+			    "- old environment: true  (takes; f.yaml:2:3)\n"
+			    "- old /x: /y  (takes; f.yaml:10:5)\n"
+			    "+ new environment: true  (gives; f.yaml:2:3)\n"
+			    "+ new /x: /y  (gives; f.yaml:20:5)\n");
+	assert_int_equal(graph_authdiff(ga, gb, true, &json), 4);
+	assert_true(str_starts(
+		str_text(&json),
+		"[{\"op\":\"-\",\"environment\":\"old\",\"what\":\"environment\","
+		"\"old\":\"true\",\"new\":null,\"effect\":\"takes\",\"at\":"
+		"\"f.yaml:2:3\"},{\"op\":\"-\",\"environment\":\"old\","
+		"\"what\":\"/x\",\"old\":\"/y\","));
+	assert_non_null(
+		strstr(str_text(&json),
+		       "\"new\":\"/y\",\"effect\":\"gives\",\"at\":\"f.yaml:20:5\"}]\n"));
 	graph_free(ga);
 	graph_free(gb);
 }
@@ -222,28 +249,32 @@ static void pictures(void **state)
 	(void)state;
 	assert_int_equal(graph_env_new(g, "db", e->pos, &db, NULL), 0);
 	assert_int_equal(genv_add_arg(db, "true"), 0);
-	assert_int_equal(genv_add_expose(db, IF_SOCKET, "sql", "/run/sql", db->pos, NULL, NULL), 0);
+	assert_int_equal(
+		genv_add_expose(db, IF_SOCKET, "sql", "/run/sql", db->pos, NULL, NULL),
+		0);
 	bind(e, "socket:/run/db=env:db/sql", 4);
 	bind(e, "/q\"=/a\"b,ro", 5);
 	bind(e, "/n=null", 6);
 	assert_int_equal(genv_add_defaults(e), 0);
 	assert_int_equal(graph_check(g, &facts, false, &d), 0);
 	graph_to_dot(g, &out);
-	assert_string_equal(str_text(&out),
-			    "digraph \"composition\" {\n\trankdir=LR;\n\tnode [shape=ellipse];\n"
-			    "\t\"env web\" [shape=box, label=\"web\"];\n"
-			    "\t\"env db\" [shape=box, label=\"db\"];\n"
-			    "\t\"env web\" -> \"env db\" [label=\"/run/db → sql\"];\n"
-			    "\t\"env web\" -> \"host /a\\\"b\" [label=\"/q\\\" → ro\", "
-			    "style=dashed];\n}\n");
+	assert_string_equal(
+		str_text(&out),
+		"digraph \"composition\" {\n\trankdir=LR;\n\tnode [shape=ellipse];\n"
+		"\t\"env web\" [shape=box, label=\"web\"];\n"
+		"\t\"env db\" [shape=box, label=\"db\"];\n"
+		"\t\"env web\" -> \"env db\" [label=\"/run/db → sql\"];\n"
+		"\t\"env web\" -> \"host /a\\\"b\" [label=\"/q\\\" → ro\", "
+		"style=dashed];\n}\n");
 	str_clear(&out);
 	graph_to_json(g, &facts, &j);
 	assert_int_equal(j.depth, 0);
-	assert_non_null(strstr(str_text(&out),
-			       "{\"slot\":\"/q\\\"\",\"interface\":\"dir\",\"asked\":\"/a\\\"b,ro\","
-			       "\"source\":\"host\",\"ref\":\"/a\\\"b\",\"options\":[],"
-			       "\"through\":[{\"name\":\"ro\",\"value\":null}],"
-			       "\"optional\":false,\"default\":false,\"enforced\":"));
+	assert_non_null(strstr(
+		str_text(&out),
+		"{\"slot\":\"/q\\\"\",\"interface\":\"dir\",\"asked\":\"/a\\\"b,ro\","
+		"\"source\":\"host\",\"ref\":\"/a\\\"b\",\"options\":[],"
+		"\"through\":[{\"name\":\"ro\",\"value\":null}],"
+		"\"optional\":false,\"default\":false,\"enforced\":"));
 	assert_non_null(strstr(str_text(&out), "\"cut\":\"new-uses\",\"weaker\":false,"
 					       "\"at\":\"f.yaml:5:5\"}"));
 	assert_non_null(strstr(str_text(&out), "\"name\":\"web\",\"program\":\"linux\","
@@ -265,8 +296,10 @@ static void diagnostics(void **state)
 	(void)state;
 	assert_ptr_equal(graph_file(g, "f.yaml"), file);
 	diags_add(&d, (struct pos){ file, 3, 2 }, false, NULL, "late");
-	diags_add(&d, (struct pos){ file, 2, 7 }, true, "do \"that\"", "early %d \033[1m", 1);
-	diags_add(&d, (struct pos){ file, 2, 7 }, true, "do \"that\"", "early %d \033[1m", 1);
+	diags_add(&d, (struct pos){ file, 2, 7 }, true, "do \"that\"", "early %d \033[1m",
+		  1);
+	diags_add(&d, (struct pos){ file, 2, 7 }, true, "do \"that\"", "early %d \033[1m",
+		  1);
 	diags_add(&d, (struct pos){ file, 9, 1 }, false, NULL, "beyond");
 	diags_add(&d, (struct pos){ 0 }, false, NULL, "nowhere");
 	assert_int_equal(d.n, 4);
@@ -283,9 +316,10 @@ static void diagnostics(void **state)
 					    "      |  ^\n"
 					    "f.yaml:9:1: error: beyond\n");
 	diags_to_json(&d, &j);
-	assert_non_null(strstr(str_text(&json), "{\"level\":\"warning\",\"file\":\"f.yaml\","
-						"\"line\":2,\"column\":7,\"text\":\"early 1 "
-						"\\u001b[1m\",\"hint\":\"do \\\"that\\\"\"}"));
+	assert_non_null(strstr(str_text(&json),
+			       "{\"level\":\"warning\",\"file\":\"f.yaml\","
+			       "\"line\":2,\"column\":7,\"text\":\"early 1 "
+			       "\\u001b[1m\",\"hint\":\"do \\\"that\\\"\"}"));
 	diags_fini(&d);
 	graph_free(g);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* graph_check: every sentence with which something is refused, and beside each what is
  * accepted; how a binding is enforced on hosts that can do more and less. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include "graph/graph.h"
 #include "graph/kinds.h"
@@ -28,7 +28,8 @@ static void world_init(struct world *w)
 	assert_int_equal(genv_add_arg(w->e, "true"), 0);
 	assert_int_equal(genv_add_arg(db, "true"), 0);
 	assert_int_equal(genv_add_expose(db, IF_DIR, "d", "/d", nowhere, NULL, NULL), 0);
-	assert_int_equal(genv_add_expose(db, IF_SOCKET, "s", "/s", nowhere, NULL, NULL), 0);
+	assert_int_equal(genv_add_expose(db, IF_SOCKET, "s", "/s", nowhere, NULL, NULL),
+			 0);
 }
 
 static void world_fini(struct world *w)
@@ -65,13 +66,16 @@ static const struct diag *check_one(struct world *w, const char *text,
 static void plain(enum iface iface, enum source source, bool root, struct str *out)
 {
 	static const char *const slots[] = {
-		[IF_CONSOLE] = "console", [IF_DIR] = "/data",	    [IF_VOLUME] = "volume",
-		[IF_NET] = "net",	  [IF_CLOCK] = "clock",	    [IF_ENTROPY] = "entropy",
-		[IF_IDENTITY] = "identity", [IF_SOCKET] = "socket:/run/s", [IF_SPAWN] = "spawn",
+		[IF_CONSOLE] = "console",   [IF_DIR] = "/data",
+		[IF_VOLUME] = "volume",     [IF_NET] = "net",
+		[IF_CLOCK] = "clock",       [IF_ENTROPY] = "entropy",
+		[IF_IDENTITY] = "identity", [IF_SOCKET] = "socket:/run/s",
+		[IF_SPAWN] = "spawn",
 	};
 	static const char *const sources[] = {
-		[SRC_OWN] = "own", [SRC_PARENT] = "parent", [SRC_HOST] = "/srv/x",
-		[SRC_STORE] = "store:main", [SRC_ENV] = "env:db/d", [SRC_NULL] = "null",
+		[SRC_OWN] = "own",      [SRC_PARENT] = "parent",
+		[SRC_HOST] = "/srv/x",  [SRC_STORE] = "store:main",
+		[SRC_ENV] = "env:db/d", [SRC_NULL] = "null",
 		[SRC_FAKE] = "fake",
 	};
 
@@ -131,7 +135,8 @@ static void refused(void **state)
 	static const struct {
 		const char *text, *sentence;
 	} cases[] = {
-		{ "console=/x", "\"console\" cannot be host: a console is no file of the host" },
+		{ "console=/x",
+		  "\"console\" cannot be host: a console is no file of the host" },
 		{ "net=own", "comes with the router" },
 		{ "net=parent", "comes with the router" },
 		{ "net=env:db/d", "comes with the router" },
@@ -215,12 +220,26 @@ static void refused(void **state)
 static void accepted(void **state)
 {
 	static const char *const cases[] = {
-		"/x=/y,ro,subdir=a/b", "/x=own,size=1G,ro", "/x=null", "/=/tree,ro",
-		"console=own,size=64K", "console=fake,input=y", "clock=own,offset=-3d",
-		"clock=null", "identity=own,root,hostname=box", "identity=null",
-		"identity=fake,hostname=a.b,user=_x,machine-id=00000000000000000000000000000000",
-		"socket:/s=/run/s", "socket:/s=null", "/x=env:db/d,ro", "spawn=null",
-		"/x=/y,cut=new-uses", "net=null,cut=complete", "/dev/shm=own", "/x=/process",
+		"/x=/y,ro,subdir=a/b",
+		"/x=own,size=1G,ro",
+		"/x=null",
+		"/=/tree,ro",
+		"console=own,size=64K",
+		"console=fake,input=y",
+		"clock=own,offset=-3d",
+		"clock=null",
+		"identity=own,root,hostname=box",
+		"identity=null",
+		"identity=fake,hostname=a.b,user=_x,machine-id="
+		"00000000000000000000000000000000",
+		"socket:/s=/run/s",
+		"socket:/s=null",
+		"/x=env:db/d,ro",
+		"spawn=null",
+		"/x=/y,cut=new-uses",
+		"net=null,cut=complete",
+		"/dev/shm=own",
+		"/x=/process",
 	};
 	struct host_facts facts = HOST_FACTS_ALL;
 
@@ -308,7 +327,8 @@ static void enforced(void **state)
 		{ "entropy=parent", false, "getrandom", CUT_IMPOSSIBLE },
 		{ "console=parent", false, "relayed through a pty", CUT_NEW_USES },
 		{ "net=host", false, "shared", CUT_RESTART },
-		{ "/=/t,ro", false, "the given tree as root, read-only overlay", CUT_RESTART },
+		{ "/=/t,ro", false, "the given tree as root, read-only overlay",
+		  CUT_RESTART },
 	};
 
 	(void)state;
@@ -321,12 +341,14 @@ static void enforced(void **state)
 		world_init(&w);
 		bind(&w, cases[i].text);
 		e = binding_enforcement(&w.e->bindings[0], &facts);
-		assert_true(str_starts(e.how, cases[i].how) || strstr(e.how, cases[i].how));
+		assert_true(str_starts(e.how, cases[i].how) ||
+			    strstr(e.how, cases[i].how));
 		assert_int_equal(e.cut, cases[i].cut);
 		assert_false(e.weaker);
 		w.e->bindings[0].is_file = true;
 		e = binding_enforcement(&w.e->bindings[0], &facts);
-		assert_true(!str_starts(cases[i].text, "/x=/y") || strstr(e.how, "of a file"));
+		assert_true(!str_starts(cases[i].text, "/x=/y") ||
+			    strstr(e.how, "of a file"));
 		world_fini(&w);
 	}
 }
@@ -385,7 +407,8 @@ static void limits(void **state)
 		{ { .cpu_percent = 100000000 }, "is no limit" },
 		{ { .pids = 1 << 30 }, "is no limit" },
 		{ { .time_ms = 1ULL << 50 }, "is no limit" },
-		{ { .mem_bytes = 3 << 20 }, "the mem limit is above that of the composition" },
+		{ { .mem_bytes = 3 << 20 },
+		  "the mem limit is above that of the composition" },
 		{ { .pids = 11 }, "the pids limit is above that of the composition" },
 	};
 	struct host_facts facts = HOST_FACTS_ALL;
@@ -439,8 +462,9 @@ static void limits_that_cannot_be_enforced(void **state)
 	assert_int_equal(graph_check(w.g, &facts, true, &w.d), 0);
 	assert_true(w.d.v[0].warning);
 	assert_int_equal(graph_check(w.g, &facts, false, &w.d), PE_REFUSED);
-	assert_string_equal(w.d.v[1].text, "the limit mem cannot be enforced here: no cgroup is "
-					   "delegated");
+	assert_string_equal(w.d.v[1].text,
+			    "the limit mem cannot be enforced here: no cgroup is "
+			    "delegated");
 	world_fini(&w);
 }
 
@@ -458,7 +482,8 @@ static void whole_environments(void **state)
 	e->program = PROGRAM_SPT;
 	diags_fini(&w.d);
 	assert_int_equal(graph_check(w.g, &facts, false, &w.d), PE_REFUSED);
-	assert_string_equal(w.d.v[0].text, "unikernels are not supported by this version");
+	assert_string_equal(w.d.v[0].text,
+			    "unikernels are not supported by this version");
 	e->program = PROGRAM_LINUX;
 	assert_int_equal(genv_add_arg(e, "true"), 0);
 	assert_int_equal(genv_add_after(e, "wbe", nowhere), 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Manifests: what is read from one, and where each mistake is said to be. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include "manifest/manifest.h"
 
@@ -37,7 +37,8 @@ static struct loaded load_good(const char *text)
 	struct loaded l = load(text);
 
 	if (l.d.n)
-		fail_msg("%u:%u: %s", l.d.v[0].pos.line, l.d.v[0].pos.column, l.d.v[0].text);
+		fail_msg("%u:%u: %s", l.d.v[0].pos.line, l.d.v[0].pos.column,
+			 l.d.v[0].text);
 	assert_int_equal(l.r, 0);
 	return l;
 }
@@ -60,30 +61,31 @@ static void want_slot(const struct genv *e, const char *slot, const char *writte
 
 static void everything(void **state)
 {
-	struct loaded l = load_good("name: fleet\n"
-				    "quota: {mem: 1G, pids: 100}\n"
-				    "environments:\n"
-				    "  web:\n"
-				    "    run: [httpd, -f, '']\n"
-				    "    vars: {LANG: C, N: 1, HOME: null, EMPTY: ''}\n"
-				    "    root: ./tree\n"
-				    "    chdir: /srv\n"
-				    "    slots:\n"
-				    "      /srv: ../www,ro\n"
-				    "      /home/x: ~/x\n"
-				    "      /none: ~\n"
-				    "      socket:/run/db: env:db/sql\n"
-				    "      net: null\n"
-				    "      console: own,size=8K\n"
-				    "    exposes:\n"
-				    "      pages: {dir: /srv}\n"
-				    "    limits: {mem: 64M, cpu: 50%, pids: 8, time: 1h}\n"
-				    "    ready: {path: /run/up, timeout: 5s}\n"
-				    "    after: [db]\n"
-				    "  db:\n"
-				    "    run: db --path '/a b' \"c\\\"d\" e\\ f\n"
-				    "    exposes: {sql: {socket: /run/sql}}\n"
-				    "    ready: {notify: true}\n");
+	struct loaded l =
+		load_good("name: fleet\n"
+			  "quota: {mem: 1G, pids: 100}\n"
+			  "environments:\n"
+			  "  web:\n"
+			  "    run: [httpd, -f, '']\n"
+			  "    vars: {LANG: C, N: 1, HOME: null, EMPTY: ''}\n"
+			  "    root: ./tree\n"
+			  "    chdir: /srv\n"
+			  "    slots:\n"
+			  "      /srv: ../www,ro\n"
+			  "      /home/x: ~/x\n"
+			  "      /none: ~\n"
+			  "      socket:/run/db: env:db/sql\n"
+			  "      net: null\n"
+			  "      console: own,size=8K\n"
+			  "    exposes:\n"
+			  "      pages: {dir: /srv}\n"
+			  "    limits: {mem: 64M, cpu: 50%, pids: 8, time: 1h}\n"
+			  "    ready: {path: /run/up, timeout: 5s}\n"
+			  "    after: [db]\n"
+			  "  db:\n"
+			  "    run: db --path '/a b' \"c\\\"d\" e\\ f\n"
+			  "    exposes: {sql: {socket: /run/sql}}\n"
+			  "    ready: {notify: true}\n");
 	struct host_facts facts = HOST_FACTS_ALL;
 	struct genv *web = graph_env(l.g, "web"), *db = graph_env(l.g, "db");
 
@@ -123,22 +125,23 @@ static void everything(void **state)
 
 static void the_long_form(void **state)
 {
-	struct loaded l = load_good("environments:\n"
-				    "  a:\n"
-				    "    run: x\n"
-				    "    slots:\n"
-				    "      /d: {from: /srv, through: [ro, {subdir: a/b}]}\n"
-				    "      /e: {from: '/srv,ro', through: subdir=c}\n"
-				    "      /f: {from: fake, files: {x: 1, y/z: \"\\t\", e: ~}}\n"
-				    "      /o: {optional: true}\n"
-				    "      /p: {from: null, required: false}\n"
-				    "      /q: {from: own, size: 1M}\n"
-				    "      identity: {from: own, root: true, hostname: box}\n"
-				    "      console: {from: fake, input: 'a,b=c'}\n"
-				    "  b:\n"
-				    "    run: x\n"
-				    "    slots:\n"
-				    "      identity: {from: own, root: false}\n");
+	struct loaded l =
+		load_good("environments:\n"
+			  "  a:\n"
+			  "    run: x\n"
+			  "    slots:\n"
+			  "      /d: {from: /srv, through: [ro, {subdir: a/b}]}\n"
+			  "      /e: {from: '/srv,ro', through: subdir=c}\n"
+			  "      /f: {from: fake, files: {x: 1, y/z: \"\\t\", e: ~}}\n"
+			  "      /o: {optional: true}\n"
+			  "      /p: {from: null, required: false}\n"
+			  "      /q: {from: own, size: 1M}\n"
+			  "      identity: {from: own, root: true, hostname: box}\n"
+			  "      console: {from: fake, input: 'a,b=c'}\n"
+			  "  b:\n"
+			  "    run: x\n"
+			  "    slots:\n"
+			  "      identity: {from: own, root: false}\n");
 	struct genv *a = graph_env(l.g, "a");
 	const struct binding *f = genv_binding(a, "/f");
 
@@ -161,26 +164,28 @@ static void the_long_form(void **state)
 
 static void layers(void **state)
 {
-	struct loaded l = load_good("defaults:\n"
-				    "  vars: {A: 1, B: 1}\n"
-				    "  slots: {net: null, /common: own}\n"
-				    "  limits: {mem: 64M, pids: 9}\n"
-				    "templates:\n"
-				    "  base:\n"
-				    "    run: [base]\n"
-				    "    vars: {B: 2}\n"
-				    "    slots: {/data: /base, /x: /x}\n"
-				    "    exposes: {d: {dir: /data}}\n"
-				    "  more: {like: base, run: more it, limits: {mem: 128M}}\n"
-				    "environments:\n"
-				    "  a:\n"
-				    "    like: more\n"
-				    "    slots: {/data/: '/a,ro', /common: null}\n"
-				    "    exposes: {d: {socket: /s}}\n"
-				    "  b: {like: a, vars: {A: 3}, slots: {net: host}, root: /t}\n"
-				    "  c: {like: b, root: null}\n"
-				    "  d: {run: alone}\n");
-	struct genv *a = graph_env(l.g, "a"), *b = graph_env(l.g, "b"), *c = graph_env(l.g, "c");
+	struct loaded l =
+		load_good("defaults:\n"
+			  "  vars: {A: 1, B: 1}\n"
+			  "  slots: {net: null, /common: own}\n"
+			  "  limits: {mem: 64M, pids: 9}\n"
+			  "templates:\n"
+			  "  base:\n"
+			  "    run: [base]\n"
+			  "    vars: {B: 2}\n"
+			  "    slots: {/data: /base, /x: /x}\n"
+			  "    exposes: {d: {dir: /data}}\n"
+			  "  more: {like: base, run: more it, limits: {mem: 128M}}\n"
+			  "environments:\n"
+			  "  a:\n"
+			  "    like: more\n"
+			  "    slots: {/data/: '/a,ro', /common: null}\n"
+			  "    exposes: {d: {socket: /s}}\n"
+			  "  b: {like: a, vars: {A: 3}, slots: {net: host}, root: /t}\n"
+			  "  c: {like: b, root: null}\n"
+			  "  d: {run: alone}\n");
+	struct genv *a = graph_env(l.g, "a"), *b = graph_env(l.g, "b"),
+		    *c = graph_env(l.g, "c");
 
 	(void)state;
 	assert_string_equal(a->argv[0], "more");
@@ -241,7 +246,8 @@ static const struct mistake mistakes[] = {
 	{ "name: B", 1, 7, "\"B\" is not a name", NULL },
 	{ "name: [b]", 1, 7, "name is a text, not a list", NULL },
 	{ "- a", 1, 1, "a manifest is a mapping (\"key: value\"), not a list", NULL },
-	{ "just words", 1, 1, "a manifest is a mapping (\"key: value\"), not a text", NULL },
+	{ "just words", 1, 1, "a manifest is a mapping (\"key: value\"), not a text",
+	  NULL },
 	{ "environments: 3", 1, 15, "environments is a mapping", NULL },
 	{ "environments:\n- run: x", 2, 3, "an environment in a list needs name:", NULL },
 	{ "environments:\n- 3", 2, 3, "an environment is a mapping", NULL },
@@ -251,52 +257,63 @@ static const struct mistake mistakes[] = {
 	{ "environments:\n  a: {name: b, run: x}", 2, 13, "named by its key", NULL },
 	{ "environments:\n- {name: a, run: x}\n- {name: a, run: x}", 3, 10,
 	  "two environments \"a\" (first: m.yaml:2:10)", NULL },
-	{ "environments:\n  a: {run: x}\n  a: {run: x}", 3, 3, "the key \"a\" is there twice",
-	  "the first is at m.yaml:2:3" },
-	{ "environments:\n  a: {run: x, rnu: y}", 2, 15, "an environment has no key \"rnu\"",
-	  "did you mean \"run\"?" },
+	{ "environments:\n  a: {run: x}\n  a: {run: x}", 3, 3,
+	  "the key \"a\" is there twice", "the first is at m.yaml:2:3" },
+	{ "environments:\n  a: {run: x, rnu: y}", 2, 15,
+	  "an environment has no key \"rnu\"", "did you mean \"run\"?" },
 	{ "environments:\n  a: {run: x, colour: y}", 2, 15, "has no key \"colour\"",
 	  "there are: run, vars" },
-	{ "environments:\n  a: {run: []}", 2, 12, "run is a text or a list of texts, and not",
-	  "as run: [PROGRAM" },
+	{ "environments:\n  a: {run: []}", 2, 12,
+	  "run is a text or a list of texts, and not", "as run: [PROGRAM" },
 	{ "environments:\n  a: {run: {x: y}}", 2, 12, "run is a text or a list", NULL },
 	{ "environments:\n  a: {run: }", 2, 7, "run is a text or a list", NULL },
-	{ "environments:\n  a: {run: [x, ~]}", 2, 16, "an argument (\"\" is the empty one)", NULL },
-	{ "environments:\n  a: {run: ['', x]}", 2, 12, "the program's name is empty", NULL },
+	{ "environments:\n  a: {run: [x, ~]}", 2, 16,
+	  "an argument (\"\" is the empty one)", NULL },
+	{ "environments:\n  a: {run: ['', x]}", 2, 12, "the program's name is empty",
+	  NULL },
 	{ "environments:\n  a: {run: '  '}", 2, 12, "run is empty", NULL },
-	{ "environments:\n  a: {run: 'x \"y'}", 2, 12, "the quote \" is not closed", NULL },
-	{ "environments:\n  a: {run: x, vars: {1A: b}}", 2, 22, "\"1A\" is not the name of a "
-								  "variable", NULL },
-	{ "environments:\n  a: {run: x, vars: {A: [b]}}", 2, 25, "a variable's value is a text",
+	{ "environments:\n  a: {run: 'x \"y'}", 2, 12, "the quote \" is not closed",
 	  NULL },
+	{ "environments:\n  a: {run: x, vars: {1A: b}}", 2, 22,
+	  "\"1A\" is not the name of a "
+	  "variable",
+	  NULL },
+	{ "environments:\n  a: {run: x, vars: {A: [b]}}", 2, 25,
+	  "a variable's value is a text", NULL },
 	{ "environments:\n  a: {run: x, vars: [A]}", 2, 21, "vars is a mapping", NULL },
-	{ "environments:\n  a: {run: x, root: tree}", 2, 21, "is not a path that begins", NULL },
-	{ "environments:\n  a: {run: x, chdir: tmp}", 2, 22, "chdir is an absolute path", NULL },
-	{ "environments:\n  a: {run: x, slots: [net]}", 2, 22, "slots is a mapping", NULL },
-	{ "environments:\n  a: {run: x, slots: {nte: ~}}", 2, 23, "there is no slot \"nte\"", NULL },
-	{ "environments:\n  a: {run: x, slots: {/x: [y]}}", 2, 27, "a slot's binding is a text",
+	{ "environments:\n  a: {run: x, root: tree}", 2, 21, "is not a path that begins",
 	  NULL },
-	{ "environments:\n  a: {run: x, slots: {/x: '/y,rw'}}", 2, 27, "\"rw\" is neither", NULL },
-	{ "environments:\n  a: {run: x, slots: {/x: /y,ro}}", 2, 30, "there is no slot \"ro\"",
-	  "a comma ends a text" },
+	{ "environments:\n  a: {run: x, chdir: tmp}", 2, 22, "chdir is an absolute path",
+	  NULL },
+	{ "environments:\n  a: {run: x, slots: [net]}", 2, 22, "slots is a mapping",
+	  NULL },
+	{ "environments:\n  a: {run: x, slots: {nte: ~}}", 2, 23,
+	  "there is no slot \"nte\"", NULL },
+	{ "environments:\n  a: {run: x, slots: {/x: [y]}}", 2, 27,
+	  "a slot's binding is a text", NULL },
+	{ "environments:\n  a: {run: x, slots: {/x: '/y,rw'}}", 2, 27,
+	  "\"rw\" is neither", NULL },
+	{ "environments:\n  a: {run: x, slots: {/x: /y,ro}}", 2, 30,
+	  "there is no slot \"ro\"", "a comma ends a text" },
 	{ "environments:\n  a: {run: x, slots: {/x: /y,subdir=z}}", 2, 30,
 	  "there is no slot \"subdir=z\"", "a comma ends a text" },
-	{ "environments:\n  a:\n    run: x\n    slots:\n      /x: own\n      /x/: own", 6, 7,
-	  "the slot \"/x\" is bound twice (first: m.yaml:5:11)", NULL },
+	{ "environments:\n  a:\n    run: x\n    slots:\n      /x: own\n      /x/: own", 6,
+	  7, "the slot \"/x\" is bound twice (first: m.yaml:5:11)", NULL },
 	{ "environments:\n  a: {run: x, slots: {/x: {form: /y}}}", 2, 28,
 	  "a dir slot has no key \"form\"", "did you mean \"from\"?" },
 	{ "environments:\n  a: {run: x, slots: {net: {size: 1}}}", 2, 29,
 	  "a net slot has no key \"size\"", NULL },
 	{ "environments:\n  a: {run: x, slots: {/x: {from: /y, optional: maybe}}}", 2, 48,
 	  "optional is true or false", NULL },
-	{ "environments:\n  a: {run: x, slots: {/x: {from: /y, optional: true, required: true}}}",
+	{ "environments:\n  a: {run: x, slots: {/x: {from: /y, optional: true, required: "
+	  "true}}}",
 	  2, 27, "optional and required say the same", NULL },
-	{ "environments:\n  a: {run: x, slots: {/x: {from: fake, files: {../y: ''}}}}", 2, 48,
-	  "has a relative path without \"..\"", NULL },
-	{ "environments:\n  a: {run: x, slots: {/x: {from: fake, files: {y: []}}}}", 2, 51,
-	  "a file's content is a text", NULL },
-	{ "environments:\n  a: {run: x, slots: {/x: {from: /y, through: {a: b, c: d}}}}", 2, 47,
-	  "a caretaker is a text", NULL },
+	{ "environments:\n  a: {run: x, slots: {/x: {from: fake, files: {../y: ''}}}}", 2,
+	  48, "has a relative path without \"..\"", NULL },
+	{ "environments:\n  a: {run: x, slots: {/x: {from: fake, files: {y: []}}}}", 2,
+	  51, "a file's content is a text", NULL },
+	{ "environments:\n  a: {run: x, slots: {/x: {from: /y, through: {a: b, c: d}}}}",
+	  2, 47, "a caretaker is a text", NULL },
 	{ "environments:\n  a: {run: x, slots: {identity: {from: own, root: 1}}}", 2, 51,
 	  "root is true or false", NULL },
 	{ "environments:\n  a: {run: x, exposes: {d: /x}}", 2, 28,
@@ -307,43 +324,51 @@ static const struct mistake mistakes[] = {
 	  "a Linux program exposes a dir or a socket, not a net", NULL },
 	{ "environments:\n  a: {run: x, exposes: {d: {dir: x}}}", 2, 34,
 	  "a server's path is absolute", NULL },
-	{ "environments:\n  a: {run: x, limits: {mem: 1Q}}", 2, 29, "mem takes bytes", NULL },
+	{ "environments:\n  a: {run: x, limits: {mem: 1Q}}", 2, 29, "mem takes bytes",
+	  NULL },
 	{ "environments:\n  a: {run: x, limits: {meme: 1G}}", 2, 24,
 	  "no limit is called \"meme\" (did you mean mem?)", NULL },
 	{ "quota: {pids: none}", 1, 15, "pids takes a number", NULL },
-	{ "environments:\n  a: {run: x, ready: {path: x}}", 2, 29, "path is absolute", NULL },
+	{ "environments:\n  a: {run: x, ready: {path: x}}", 2, 29, "path is absolute",
+	  NULL },
 	{ "environments:\n  a: {run: x, ready: {timeout: long}}", 2, 32,
 	  "timeout is a duration", NULL },
 	{ "environments:\n  a: {run: x, ready: {path: /x, notify: true}}", 2, 22,
 	  "ready is a path or a notification", NULL },
-	{ "environments:\n  a: {run: x, ready: {notify: 1}}", 2, 31, "notify is true or false",
-	  NULL },
-	{ "environments:\n  a: {run: x, after: [[b]]}", 2, 23, "the name of an environment to", NULL },
+	{ "environments:\n  a: {run: x, ready: {notify: 1}}", 2, 31,
+	  "notify is true or false", NULL },
+	{ "environments:\n  a: {run: x, after: [[b]]}", 2, 23,
+	  "the name of an environment to", NULL },
 	{ "environments:\n  a: {run: x, links: {}}", 2, 15, "come with the router",
 	  "expose a socket" },
 	{ "links: {}\nenvironments: {a: {run: x}}", 1, 1, "come with the router", NULL },
 	{ "templates: {work: {run: x}}\nenvironments: {a: {like: wrok, run: x}}", 2, 26,
 	  "there is no template or environment \"wrok\"", "did you mean work?" },
-	{ "environments:\n  a: {like: b, run: x}\n  b: {like: a}", 3, 13, "like: goes in a circle",
-	  NULL },
-	{ "defaults: {like: a}\nenvironments: {a: {run: x}}", 1, 18, "defaults cannot be like", NULL },
-	{ "defaults: {name: a}\nenvironments: {a: {run: x}}", 1, 18, "defaults have no name", NULL },
+	{ "environments:\n  a: {like: b, run: x}\n  b: {like: a}", 3, 13,
+	  "like: goes in a circle", NULL },
+	{ "defaults: {like: a}\nenvironments: {a: {run: x}}", 1, 18,
+	  "defaults cannot be like", NULL },
+	{ "defaults: {name: a}\nenvironments: {a: {run: x}}", 1, 18,
+	  "defaults have no name", NULL },
 	{ "defaults: {vars: {A: 1}}\n---\ndefaults: {vars: {A: 1}}", 3, 1,
 	  "defaults in an earlier document", NULL },
 	{ "templates: {t: {run: x}}\n---\ntemplates: {u: {run: x}}", 3, 1,
 	  "templates in an earlier document", NULL },
-	{ "quota: {pids: 3}\n---\nquota: {pids: 3}", 3, 1, "quota in an earlier document", NULL },
+	{ "quota: {pids: 3}\n---\nquota: {pids: 3}", 3, 1, "quota in an earlier document",
+	  NULL },
 	{ "name: a\n---\nname: b", 3, 1, "named twice", NULL },
 	{ "templates: {t: {unused: 1}}\nenvironments: {a: {run: x}}", 1, 17,
 	  "has no key \"unused\"", NULL },
-	{ "templates: {t: x}\nenvironments: {a: {run: x}}", 1, 16, "a template is a mapping", NULL },
+	{ "templates: {t: x}\nenvironments: {a: {run: x}}", 1, 16,
+	  "a template is a mapping", NULL },
 	/* YAML itself */
 	{ "environments: {a: *b}", 1, 19, "there is no anchor \"b\" before this", NULL },
 	{ "environments: !x {}", 1, 18, "a manifest has no tags", NULL },
 	{ "? [a]\n: b", 1, 3, "a key is a text, not a list", NULL },
 	{ "environments:\n  a: {run: \"x", 2, 13, "without closing quote", NULL },
 	{ "environments:\n\ta: 3", 2, 1, "tab", NULL },
-	{ "environments: {a: {run: [x, \"a\\0b\"]}}", 1, 29, "a text cannot hold a zero byte", NULL },
+	{ "environments: {a: {run: [x, \"a\\0b\"]}}", 1, 29,
+	  "a text cannot hold a zero byte", NULL },
 	{ "a: \xc3\xa9\xff", 1, 5, "the byte 0xff is not UTF-8", "UTF-8" },
 	{ "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", 1, 25, "nested deeper than 24", NULL },
 };
@@ -356,8 +381,10 @@ static void want_mistake(const struct mistake *m)
 	for (i = 0; i < l.d.n; i++)
 		if (strstr(l.d.v[i].text, m->sentence))
 			break;
-	if (i == l.d.n || l.d.v[i].pos.line != m->line || l.d.v[i].pos.column != m->column)
-		fail_msg("%s\n%u:%u: %s", m->text, l.d.n ? l.d.v[i < l.d.n ? i : 0].pos.line : 0,
+	if (i == l.d.n || l.d.v[i].pos.line != m->line ||
+	    l.d.v[i].pos.column != m->column)
+		fail_msg("%s\n%u:%u: %s", m->text,
+			 l.d.n ? l.d.v[i < l.d.n ? i : 0].pos.line : 0,
 			 l.d.n ? l.d.v[i < l.d.n ? i : 0].pos.column : 0,
 			 l.d.n ? l.d.v[i < l.d.n ? i : 0].text : "accepted");
 	assert_int_equal(l.r, PE_BAD);
@@ -399,14 +426,18 @@ static void all_mistakes(void **state)
 	diags_write(&l.d, l.g, &out);
 	assert_int_equal(l.d.n_errors, 10);
 	assert_int_equal(l.d.n, 11);
-	assert_non_null(strstr(str_text(&out), "m.yaml:3:3: error: \"a\" has nothing to run\n"
-					       "    3 |   a:\n"
-					       "      |   ^\n"
-					       "      = hint: add run:"));
-	assert_non_null(strstr(str_text(&out), "m.yaml:7:11: error: \"b\" exposes no server"));
-	assert_non_null(strstr(str_text(&out), "m.yaml:10:12: warning: \"|\" is given to the"));
-	assert_non_null(strstr(str_text(&out), "m.yaml:11:23: error: environments wait for each "
-					       "other: c → c"));
+	assert_non_null(strstr(str_text(&out),
+			       "m.yaml:3:3: error: \"a\" has nothing to run\n"
+			       "    3 |   a:\n"
+			       "      |   ^\n"
+			       "      = hint: add run:"));
+	assert_non_null(
+		strstr(str_text(&out), "m.yaml:7:11: error: \"b\" exposes no server"));
+	assert_non_null(
+		strstr(str_text(&out), "m.yaml:10:12: warning: \"|\" is given to the"));
+	assert_non_null(strstr(str_text(&out),
+			       "m.yaml:11:23: error: environments wait for each "
+			       "other: c → c"));
 	loaded_fini(&l);
 }
 
@@ -518,16 +549,11 @@ static void words(void **state)
 		const char *last;
 		char shell;
 	} cases[] = {
-		{ "", 0, NULL, 0 },
-		{ " a  b\tc\n", 3, "c", 0 },
-		{ "a ''", 2, "", 0 },
-		{ "a'b'\"c\"d", 1, "abcd", 0 },
-		{ "'a\\b'", 1, "a\\b", 0 },
-		{ "\"a\\b\\\"\\$\"", 1, "a\\b\"$", 0 },
-		{ "a\\ b", 1, "a b", 0 },
-		{ "a\\", 1, "a\\", 0 },
-		{ "a $B", 2, "$B", '$' },
-		{ "a '$B|'", 2, "$B|", 0 },
+		{ "", 0, NULL, 0 },         { " a  b\tc\n", 3, "c", 0 },
+		{ "a ''", 2, "", 0 },       { "a'b'\"c\"d", 1, "abcd", 0 },
+		{ "'a\\b'", 1, "a\\b", 0 }, { "\"a\\b\\\"\\$\"", 1, "a\\b\"$", 0 },
+		{ "a\\ b", 1, "a b", 0 },   { "a\\", 1, "a\\", 0 },
+		{ "a $B", 2, "$B", '$' },   { "a '$B|'", 2, "$B|", 0 },
 		{ "a > b", 3, "b", '>' },
 	};
 

@@ -26,7 +26,8 @@ static struct graph *load(const char *path)
 
 int compose_authdiff(int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { 0 } };
 	struct graph *old, *new_;
 	auto_str out = STR_INIT;
 	int c, r = EXIT_TROUBLE;

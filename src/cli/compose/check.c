@@ -37,7 +37,8 @@ static bool parse(struct args *a, int argc, char **argv)
 	if (!a->file && optind < argc)
 		a->file = argv[optind++];
 	if (!a->file || optind != argc)
-		return compose_usage("check reads one file (\"-\": standard input)"), false;
+		return compose_usage("check reads one file (\"-\": standard input)"),
+		       false;
 	return true;
 }
 

@@ -8,7 +8,8 @@
 int compose_load(struct graph **ret, const char *path, struct diags *d, struct err *err)
 {
 	char cwd[PATH_MAX];
-	struct path_base base = { .cwd = getcwd(cwd, sizeof(cwd)), .home = getenv("HOME") };
+	struct path_base base = { .cwd = getcwd(cwd, sizeof(cwd)),
+				  .home = getenv("HOME") };
 	struct graph *g = graph_new();
 	int r = g ? manifest_load(g, path, &base, d, err) : err_oom(err);
 
@@ -42,7 +43,8 @@ int compose_out(const struct str *text, int rc)
 		(void)err_oom(&err);
 		return compose_trouble(&err);
 	}
-	if (fwrite(str_text(text), 1, text->len, stdout) != text->len || fflush(stdout) != 0) {
+	if (fwrite(str_text(text), 1, text->len, stdout) != text->len ||
+	    fflush(stdout) != 0) {
 		(void)err_sys(&err, "cannot write to standard output");
 		return compose_trouble(&err);
 	}

@@ -70,7 +70,8 @@ static char *asked(const struct binding *b)
 	return b->unbound ? strdup("(optional)") : strdup(eq ? eq + 1 : "");
 }
 
-static void show_rows(const struct genv *e, const struct host_facts *facts, struct str *out)
+static void show_rows(const struct genv *e, const struct host_facts *facts,
+		      struct str *out)
 {
 	size_t slot = 4, ask = 5;
 
@@ -89,7 +90,8 @@ static void show_rows(const struct genv *e, const struct host_facts *facts, stru
 		cell(out, b->slot, slot);
 		cell(out, text ? text : "", ask);
 		cell(out, cut_name(how.cut), 10);
-		str_addf(out, "%s%s\n", how.how, how.weaker ? " (weaker than asked)" : "");
+		str_addf(out, "%s%s\n", how.how,
+			 how.weaker ? " (weaker than asked)" : "");
 	}
 }
 
@@ -110,7 +112,8 @@ static void show_args(const struct genv *e, struct str *out)
 	str_add(out, n >= 60 ? " …\n" : "\n");
 }
 
-static void show_env(const struct genv *e, const struct host_facts *facts, struct str *out)
+static void show_env(const struct genv *e, const struct host_facts *facts,
+		     struct str *out)
 {
 	str_addf(out, "%s (stage %u):", e->name, e->order);
 	show_args(e, out);
@@ -122,7 +125,8 @@ static void show_env(const struct genv *e, const struct host_facts *facts, struc
 			 iface_name(e->exposes[i].iface), e->exposes[i].path);
 }
 
-static int show(const struct args *a, const struct graph *g, const struct host_facts *facts)
+static int show(const struct args *a, const struct graph *g,
+		const struct host_facts *facts)
 {
 	const struct genv *only = a->env ? graph_env(g, a->env) : NULL;
 	auto_str out = STR_INIT;

@@ -28,7 +28,8 @@ static bool parse(struct args *a, int argc, char **argv)
 			return compose_usage("why: wrong option"), false;
 	}
 	if (!a->file || argc - optind != 2)
-		return compose_usage("why needs a file, an environment and a slot"), false;
+		return compose_usage("why needs a file, an environment and a slot"),
+		       false;
 	a->env = argv[optind];
 	a->slot = argv[optind + 1];
 	return true;
@@ -42,7 +43,8 @@ static int say_json(bool can, struct str *text)
 	json_open(&j, '{');
 	json_kbool(&j, "can", can);
 	json_key(&j, "why");
-	json_strn(&j, str_text(text), text->len ? text->len - 1 : 0); /* without its newline */
+	json_strn(&j, str_text(text),
+		  text->len ? text->len - 1 : 0); /* without its newline */
 	json_close(&j, '}');
 	str_addc(&out, '\n');
 	return compose_out(&out, can ? 0 : EXIT_NO);
