@@ -33,9 +33,11 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define VOUCHER_SIZE 40
 #define DAMAGED_MAX 1000 /* files kept aside */
+#define LOCK_WAIT_US (5 * 1000000)
 
 void journal_init(struct journal *j, int dirfd)
 {
@@ -72,6 +74,55 @@ static int open_lock(struct journal *j, struct err *err)
 	return 0;
 }
 
+/* Who holds the lock, by the kernel's list; 0 if it does not say. */
+static int holder_of(int lockfd)
+{
+	auto_free char *text = NULL;
+	struct stat st;
+	int pid = 0;
+
+	if (fstat(lockfd, &st) < 0 ||
+	    fd_read_file_at(AT_FDCWD, "/proc/locks", 1 << 20, &text, NULL, NULL) != 0)
+		return 0;
+	for (char *line = text; line && *line; line = strchr(line, '\n')) {
+		unsigned long long ino;
+		int holder;
+
+		line += *line == '\n';
+		/* "1: FLOCK  ADVISORY  WRITE 708 00:1b:5271 0 EOF" */
+		if (sscanf(line, "%*d: FLOCK ADVISORY WRITE %d %*x:%*x:%llu", &holder,
+			   &ino) == 2 &&
+		    ino == st.st_ino)
+			pid = holder;
+	}
+	return pid;
+}
+
+/*
+ * Holders need it for microseconds. One that was stopped in between would stop everybody
+ * else, without a word: so there is an end to waiting.
+ */
+static int take_lock(int lockfd, struct err *err)
+{
+	struct timespec pause = { .tv_nsec = 50 * 1000 };
+	long waited_us = 0;
+
+	while (flock(lockfd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(err, "cannot lock the running environments");
+		if (waited_us > LOCK_WAIT_US)
+			return err_set(
+				err, PE_BUSY,
+				"process %d holds the lock of the running environments "
+				"for %d s now: it may be stopped (kill -CONT, or end it)",
+				holder_of(lockfd), LOCK_WAIT_US / 1000000);
+		(void)nanosleep(&pause, NULL);
+		waited_us += pause.tv_nsec / 1000;
+		pause.tv_nsec = MIN(pause.tv_nsec * 2, 2000L * 1000);
+	}
+	return 0;
+}
+
 int journal_lock(struct journal *j, struct err *err)
 {
 	struct stat st;
@@ -82,10 +133,9 @@ int journal_lock(struct journal *j, struct err *err)
 		r = open_lock(j, err);
 		if (r != 0)
 			return r;
-		while (flock(j->lockfd, LOCK_EX) < 0)
-			if (errno != EINTR)
-				return err_sys(err,
-					       "cannot lock the running environments");
+		r = take_lock(j->lockfd, err);
+		if (r != 0)
+			return r;
 		if (fstat(j->lockfd, &st) < 0)
 			return err_sys(err, "cannot look at the lock");
 		if (st.st_nlink > 0)

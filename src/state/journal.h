@@ -20,7 +20,7 @@
  * journal_fini. Everything but lock, fini and decode asserts that the lock is held. A
  * struct journal may be used on both sides of a fork(): each process has its own lock.
  *
- * Errors: -errno with a sentence; PE_BAD where the file cannot be read by this version.
+ * Errors: -errno with a sentence; PE_BUSY where the lock cannot be had for 5 s; PE_BAD where the file cannot be read by this version.
  * Damage is no error: it is repaired and told in a note (see journal_read).
  */
 #ifndef POLDER_STATE_JOURNAL_H

@@ -74,6 +74,9 @@ int registry_open(struct registry **ret, const struct places *places, struct err
 		free(reg);
 		return r;
 	}
+	/* In /tmp old files are removed, but not below a directory that is locked. */
+	if (places->run_is_shared)
+		(void)flock(reg->rundir, LOCK_SH | LOCK_NB);
 	journal_init(&reg->journal, reg->rundir);
 	*ret = reg;
 	return 0;

@@ -22,6 +22,8 @@
  * Ownership: struct reg_held owns its descriptors (reg_held_fini). lockfd and keptfd
  * must reach the tender, and every process that the tender makes without exec must close
  * them: a copy keeps the environment alive in everybody's eyes. Lists are the caller's.
+ * A tender keeps its registry open: where the run directory lies in /tmp, that keeps
+ * systemd-tmpfiles from removing the lock files of the living.
  * A struct registry borrows nothing; it works on both sides of a fork(), but not in a
  * child that shares memory (CLONE_VM).
  *

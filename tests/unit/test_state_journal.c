@@ -3,6 +3,11 @@
 
 #include "state/journal.h"
 
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 static int run_fd = -1;
 static struct journal j;
 
@@ -382,6 +387,75 @@ static void removed_files_are_made_anew(void **state)
 	expect("2:b 3:c ", NULL);
 }
 
+static void both_sides_of_a_fork_write(void **state)
+{
+	struct seen s = { 0 };
+	int status;
+	pid_t child;
+
+	(void)state;
+	append(1, "before");
+	child = fork();
+	for (int i = 0; i < 500; i++) {
+		struct err err = ERR_INIT;
+
+		if (journal_lock(&j, &err) != 0 ||
+		    journal_append(&j, 2, "record", 6, NULL, &err) != 0)
+			break;
+		journal_unlock(&j);
+	}
+	if (child == 0)
+		_exit(0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(journal_lock(&j, NULL), 0);
+	assert_int_equal(journal_read(&j, see, &s, NULL, NULL), 0);
+	journal_unlock(&j);
+	assert_int_equal(s.n, 1001);
+	str_fini(&s.texts);
+	assert_false(exists("journal.damaged-1"));
+}
+
+static void full_disk_adds_nothing(void **state)
+{
+	struct rlimit old, tight;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	append(1, "first");
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	tight = old;
+	tight.rlim_cur = JOURNAL_HEADER + 2 * JOURNAL_RECORD_MIN + 5;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	assert_int_equal(journal_lock(&j, &err), 0);
+	assert_true(journal_append(&j, 2, "second", 6, NULL, &err) < 0);
+	journal_unlock(&j);
+	assert_non_null(strstr(err.text, "cannot write to the journal"));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	expect("1:first ", NULL);
+	append(3, "third");
+	expect("1:first 3:third ", NULL);
+}
+
+static void stopped_holder_is_named(void **state)
+{
+	auto_fd fd = -1;
+	char want[32];
+	struct err err = ERR_INIT;
+
+	(void)state;
+	append(1, "x");
+	fd = openat(run_fd, "lock", O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(journal_lock(&j, &err), PE_BUSY);
+	(void)snprintf(want, sizeof(want), "process %d holds", getpid());
+	assert_non_null(strstr(err.text, want));
+	assert_int_equal(flock(fd, LOCK_UN), 0);
+	append(2, "y");
+	expect("1:x 2:y ", NULL);
+}
+
 static void long_is_told(void **state)
 {
 	char *big = calloc(1, 60000);
@@ -419,6 +493,9 @@ int main(void)
 		FILE_TEST(rewriting_keeps_sequences_growing),
 		FILE_TEST(another_handle_follows_a_rewrite),
 		FILE_TEST(removed_files_are_made_anew),
+		FILE_TEST(both_sides_of_a_fork_write),
+		FILE_TEST(full_disk_adds_nothing),
+		FILE_TEST(stopped_holder_is_named),
 		FILE_TEST(long_is_told),
 	};
 
