@@ -41,7 +41,8 @@
 #   check_err WHAT ERE CMD…    fails, no matter how, and writes a match to its stderr
 #   skip WHAT REASON           counted, and shown with the reason
 #   pass WHAT, fail WHAT       for what fits none of them
-#   leftovers                  prints what is still there: processes, mounts, files
+#   check_clean WHAT [S]       nothing is left over, after at most S (5) seconds
+#   leftovers                  prints what is: processes, mounts, files
 
 set -u
 
@@ -327,23 +328,40 @@ check_err() {
 	fi
 }
 
-# Processes but this script's own, mounts of polder's, and what lies in its runtime
-# directory beside the journal and its lock; nothing if all is clean.
+# What is inside an environment (another pid namespace), polder's own processes and any
+# that this harness does not start itself; mounts of polder's; what lies in its runtime
+# directory beside the journal and its lock. Nothing if all is clean.
 leftovers() {
-	local pid comm
-	if [ "$lib_root" = yes ]; then
-		for pid in /proc/[0-9]*; do
-			comm=$(cat "$pid/comm" 2>/dev/null) || continue
-			case $comm in
-			bash | cat | sleep | timeout | env | setpriv) ;;
-			*) echo "process ${pid#/proc/} $comm" ;;
-			esac
-		done
-	fi
+	local pid comm mine
+	mine=$(readlink /proc/self/ns/pid)
+	for pid in /proc/[0-9]*; do
+		[ "$lib_root" = yes ] || [ -O "$pid" ] || continue
+		comm=$(cat "$pid/comm" 2>/dev/null) || continue
+		case $comm in
+		bash | cat | sleep | timeout | env | setpriv)
+			[ "$(readlink "$pid/ns/pid" 2>/dev/null || echo "$mine")" != "$mine" ] ||
+				continue ;;
+		polder*) ;;
+		*) [ "$lib_root" = yes ] || continue ;;
+		esac
+		echo "process ${pid#/proc/} $comm"
+	done
 	grep -E "$T/(user|root)/(run|data)|/run/polder" /proc/self/mountinfo |
 		sed 's/^/mount /'
 	find "$T/user/run/polder" "$T/root/run/polder" /run/polder -mindepth 1 \
 		! -name 'journal*' ! -name '*lock*' 2>/dev/null | sed 's/^/file /'
+}
+
+check_clean() {
+	local end=$((SECONDS + ${2:-5})) left
+	while left=$(leftovers) && [ -n "$left" ] && [ "$SECONDS" -lt "$end" ]; do
+		sleep 0.05
+	done
+	if [ -z "$left" ]; then
+		pass "$1"
+	else
+		fail "$1" "$left"
+	fi
 }
 
 done_testing() {

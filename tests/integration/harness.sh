@@ -44,6 +44,22 @@ else
 	skip "as root" "the tests were not started as root"
 fi
 
+left() { leftovers | grep -q "$1"; }
+if have_root; then
+	check_no_out "nothing is left over at first" . leftovers
+	unshare --pid --fork --kill-child sleep 30 &
+	check "a survivor in a pid namespace is seen" until_ok 5 left '^process .* sleep$'
+	kill %% && wait %% 2>/dev/null
+	check_clean "and gone when it is gone"
+	mkdir -p "$T/user/run/polder"
+	touch "$T/user/run/polder/journal" "$T/user/run/polder/sock"
+	check_out "a file is seen" '^file .*/sock$' leftovers
+	check_no_out "the journal may stay" journal leftovers
+	rm "$T/user/run/polder/sock"
+else
+	skip "leftovers" "the tests were not started as root"
+fi
+
 check "a passing script passes" inner 'check x true; done_testing'
 check_fails "a failed check fails it" inner 'check x false; done_testing'
 cp "$OUT" "$T/said"
@@ -57,6 +73,8 @@ check_fails "check_out wants success" inner \
 	'check_out x abc sh -c "echo abc; exit 1"; done_testing'
 check_fails "check_no_out wants its absence" inner 'check_no_out x abc echo abc; done_testing'
 check_fails "check_err wants the message" inner 'check_err x abc false; done_testing'
+check_fails "check_clean wants nothing left" inner \
+	'mkdir "$T/user/run/polder"; touch "$T/user/run/polder/x"; check_clean x 1; done_testing'
 check_fails "a script that stops early fails" inner 'check x true'
 check_fails "a broken script fails" inner 'check x true; oops ('
 
