@@ -34,18 +34,20 @@ static void say_text(struct diff *d, const struct genv *e, const struct item *ol
 		     const struct item *now, enum effect effect)
 {
 	const struct item *shown = now->text ? now : old;
+	auto_str line = STR_INIT;
 
-	str_addf(d->out, "%c %s %s: ",
+	str_addf(&line, "%c %s %s: ",
 		 !old->text ? '+' :
 		 !now->text ? '-' :
 			      '~',
 		 *e->name ? e->name : "(composition)", shown->key);
 	if (old->text && now->text)
-		str_addf(d->out, "%s → %s", old->text, now->text);
+		str_addf(&line, "%s → %s", old->text, now->text);
 	else
-		str_add(d->out, shown->text);
-	str_addf(d->out, "  (%s; ", effect_names[effect]);
-	pos_write(shown->pos, d->out);
+		str_add(&line, shown->text);
+	str_addf(&line, "  (%s; ", effect_names[effect]);
+	pos_write(shown->pos, &line);
+	text_show(d->out, str_text(&line), line.len, false);
 	str_add(d->out, ")\n");
 }
 
@@ -305,19 +307,19 @@ static void diff_limits(struct diff *d, const struct genv *e, const struct limit
 }
 
 /* A program that is there in one composition only, with what every program has. */
-static void diff_presence(struct diff *d, const struct genv *old, const struct genv *now)
+static void diff_presence(struct diff *d, const struct genv *e, bool is_new)
 {
 	static const struct item none = { 0 };
-	const struct genv *e = old ? old : now;
 	auto_str run = STR_INIT;
 	struct item it = { "environment", NULL, e->pos };
 
-	if (old && now)
-		return;
 	for (size_t i = 0; i < e->n_argv; i++)
 		str_addf(&run, "%s%s", i ? " " : "", e->argv[i]);
 	it.text = str_text(&run);
-	say(d, e, old ? &it : &none, now ? &it : &none, now ? GIVES : TAKES);
+	if (is_new)
+		say(d, e, &none, &it, GIVES);
+	else
+		say(d, e, &it, &none, TAKES);
 }
 
 static void diff_env(struct diff *d, const struct genv *old, const struct genv *now)
@@ -326,7 +328,8 @@ static void diff_env(struct diff *d, const struct genv *old, const struct genv *
 	struct item a = { "root", old ? old->root : NULL, e->pos };
 	struct item b = { "root", now ? now->root : NULL, now ? now->pos : e->pos };
 
-	diff_presence(d, old, now);
+	if (!old || !now)
+		diff_presence(d, e, !old);
 	diff_text(d, e, &a, &b);
 	diff_bindings(d, old, now);
 	diff_exposes(d, old, now);

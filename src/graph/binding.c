@@ -115,10 +115,11 @@ static int slot_final(enum iface iface, const char *slot, char **ret, struct err
 	}
 	*ret = slot_path(slot);
 	if (!*ret)
-		return err_set(err, PE_USAGE,
-			       "\"%.80s\": the slot of a %s is an absolute path "
-			       "without \"..\", of at most %d bytes",
-			       slot, iface_name(iface), MAX_SLOT);
+		return err_set(
+			err, PE_USAGE,
+			"\"%.80s\": the slot of a %s is an absolute path "
+			"without \"..\" and control characters, of at most %d bytes",
+			slot, iface_name(iface), MAX_SLOT);
 	if (iface == IF_SOCKET && streq(*ret, "/")) {
 		free(TAKE_PTR(*ret));
 		return err_set(err, PE_USAGE, "the root cannot be a socket");
@@ -383,6 +384,8 @@ static int parse_source(struct binding *b, const char *word, const struct path_b
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
 		if (streq(word, plain[i].name))
 			return set_ref(b, plain[i].source, NULL, err);
+	if (!text_plain(word))
+		return err_set(err, PE_USAGE, "a source has no control characters");
 	if (*word == '\0')
 		return err_set(err, PE_USAGE,
 			       "a source is missing: own, parent, null, fake or a "

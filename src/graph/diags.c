@@ -4,7 +4,7 @@
  *
  * A graph keeps the names, and where it got them the texts, of the files it was made
  * from, so that a struct pos is three words and a diagnostic can show its line. Names
- * and texts are hostile: everything that is shown goes through show(), which lets no
+ * and texts are hostile: everything that is shown goes through text_show(), which lets no
  * control character reach a terminal.
  */
 #include "graph/graph-internal.h"
@@ -200,7 +200,7 @@ void diags_sort(struct diags *d)
 }
 
 /* C0, DEL, and C1 as UTF-8 writes it. */
-static void show(struct str *out, const char *text, size_t n, bool keep_newline)
+void text_show(struct str *out, const char *text, size_t n, bool keep_newline)
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)text[i];
@@ -233,7 +233,7 @@ static void show_line(const struct graph *g, struct pos pos, struct str *out)
 	while (to < len && ((unsigned char)line[to] & 0xc0) == 0x80)
 		to++;
 	str_addf(out, "%5u | ", pos.line);
-	show(out, line + from, to - from, false);
+	text_show(out, line + from, to - from, false);
 	str_add(out, "\n      | ");
 	for (; column < pos.column; column++)
 		str_addc(out, ' ');
@@ -251,16 +251,16 @@ void diags_write(const struct diags *d, const struct graph *g, struct str *out)
 			pos_write(diag->pos, &at);
 			str_add(&at, ": ");
 		}
-		show(out, str_text(&at), at.len, false);
+		text_show(out, str_text(&at), at.len, false);
 		str_add(out, diag->warning ? "warning: " : "error: ");
-		show(out, text, strlen(text), true);
+		text_show(out, text, strlen(text), true);
 		str_addc(out, '\n');
 		if (g)
 			show_line(g, diag->pos, out);
 		if (!diag->hint)
 			continue;
 		str_add(out, "      = hint: ");
-		show(out, diag->hint, strlen(diag->hint), true);
+		text_show(out, diag->hint, strlen(diag->hint), true);
 		str_addc(out, '\n');
 	}
 }

@@ -21,9 +21,11 @@ enum {
  * memory (v is still there then). */
 void *list_room(void *v, size_t n, size_t size);
 
-/* Relative, no "..", not empty, no "//". */
+/* No control characters: such a name could forge what is shown of it. */
+bool text_plain(const char *text);
+/* Plain, relative, no "..", not empty, no "//". */
 bool relative_path_valid(const char *path);
-/* An absolute path without "." "//" and a slash at the end; NULL: not absolute, has
+/* A plain absolute path without "." "//" and a slash at the end; NULL: not absolute, has
  * "..", too long, or no memory. */
 char *slot_path(const char *path);
 /* What the path has after prefix, which covers it: "" or "/rest"; NULL: it does not. */
@@ -44,6 +46,8 @@ bool binding_powerful(const struct binding *b);
 int index_add(struct graph *g, struct genv *e);
 void index_free(struct index *index);
 
+/* text for a person's terminal: control characters become "?". */
+void text_show(struct str *out, const char *text, size_t n, bool keep_newline);
 /* What pos says of a line; false: its text is not there. Not NUL-terminated. */
 bool graph_line(const struct graph *g, struct pos pos, const char **ret, size_t *ret_len);
 void texts_free(struct text *texts);

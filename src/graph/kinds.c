@@ -29,8 +29,7 @@
 		"bind a dir")
 #define NO_ENTROPY                                                                       \
 	REFUSED("the processor's RDRAND and the kernel's getrandom cannot be taken "     \
-		"away "                                                                  \
-		"from a Linux program; entropy=parent is what it has")
+		"away from a Linux program; entropy=parent is what it has")
 #define NO_SPAWN                                                                         \
 	REFUSED("spawn comes with changing environments while they run, which this "     \
 		"version does not do; spawn=null is there")

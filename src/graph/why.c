@@ -142,7 +142,8 @@ static bool why_path(const struct genv *e, const char *path, struct str *out)
 	return why_binding(e, b, clean, path_below(clean, b->slot), out);
 }
 
-bool graph_why(const struct graph *g, const char *env, const char *slot, struct str *out)
+static bool why_slot(const struct graph *g, const char *env, const char *slot,
+		     struct str *out)
 {
 	const struct genv *e = graph_env(g, env);
 	const struct binding *b;
@@ -163,4 +164,14 @@ bool graph_why(const struct graph *g, const char *env, const char *slot, struct 
 	str_addf(out, "%s cannot use %s, because nothing is bound to it\n", e->name,
 		 slot);
 	return false;
+}
+
+bool graph_why(const struct graph *g, const char *env, const char *slot, struct str *out)
+{
+	auto_str line = STR_INIT;
+	bool can = why_slot(g, env, slot, &line);
+
+	text_show(out, str_text(&line), line.len ? line.len - 1 : 0, false);
+	str_addc(out, '\n');
+	return can;
 }

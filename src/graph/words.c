@@ -93,6 +93,14 @@ static bool is_dot(const char *at, size_t n)
 	return n == 1 && at[0] == '.';
 }
 
+bool text_plain(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return false;
+	return true;
+}
+
 bool relative_path_valid(const char *path)
 {
 	const char *p = path;
@@ -131,7 +139,8 @@ char *slot_path(const char *path)
 {
 	auto_str out = STR_INIT;
 
-	if (*path != '/' || strlen(path) > MAX_SLOT || !add_components(&out, path, false))
+	if (*path != '/' || strlen(path) > MAX_SLOT || !text_plain(path) ||
+	    !add_components(&out, path, false))
 		return NULL;
 	if (out.len == 0)
 		str_addc(&out, '/');
@@ -155,6 +164,8 @@ int path_resolve(const char *text, const struct path_base *base, char **ret,
 	auto_str out = STR_INIT;
 	const char *start = "";
 
+	if (!text_plain(text))
+		return err_set(err, PE_USAGE, "a path has no control characters");
 	if (streq(text, "~") || str_starts(text, "~/")) {
 		start = base ? base->home : NULL;
 		if (!start || *start != '/')

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The binding grammar, names and paths, limits, the start order. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 #include "graph/graph.h"
 
@@ -128,6 +129,8 @@ static void mistakes(void **state)
 		{ "", PE_USAGE, "is not a binding: SLOT=SOURCE" },
 		{ "/data", PE_USAGE, "is not a binding: SLOT=SOURCE" },
 		{ "a\\=b", PE_USAGE, "is not a binding: SLOT=SOURCE" },
+		{ "/a\033[2J=own", PE_USAGE, "control characters" },
+		{ "/a=/b\nc", PE_USAGE, "no control characters" },
 		{ "=own", PE_USAGE, "a slot is missing before" },
 		{ "data=own", PE_USAGE, "there is no slot \"data\"" },
 		{ "nett=null", PE_USAGE, "did you mean net?" },

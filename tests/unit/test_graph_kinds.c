@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* graph_check: every sentence with which something is refused, and beside each what is
  * accepted; how a binding is enforced on hosts that can do more and less. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "graph/graph.h"
 #include "graph/kinds.h"

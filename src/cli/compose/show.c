@@ -54,7 +54,8 @@ static size_t width(const char *s)
 
 static void cell(struct str *out, const char *text, size_t wide)
 {
-	str_add(out, text);
+	for (const char *p = text; *p; p++)
+		str_addc(out, (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p);
 	for (size_t n = width(text); n < wide; n++)
 		str_addc(out, ' ');
 	str_add(out, "  ");
