@@ -89,6 +89,14 @@ bool reg_entry_alive(const struct reg_entry *e)
 	return e->state != REG_STOPPED;
 }
 
+void reg_entry_clear(struct reg_entry *e)
+{
+	e->cleanup_due = false;
+	e->cgroups[0] = '\0';
+	if (!e->kept)
+		e->uid_base = e->uid_count = 0;
+}
+
 char *reg_entry_label(const struct reg_entry *e)
 {
 	char hex[REG_ID_HEX];

@@ -140,13 +140,6 @@ static void fold_started(struct reg_entry *e, struct reg_reader *r)
 	free(cgroups);
 }
 
-static void clear_cleaned(struct reg_entry *e)
-{
-	e->cleanup_due = false;
-	e->uid_base = e->uid_count = 0;
-	e->cgroups[0] = '\0';
-}
-
 static void fold_stopped(struct reg_entry *e, struct reg_reader *r)
 {
 	uint32_t status = reg_get_u32(r), flags = reg_get_u32(r);
@@ -159,7 +152,7 @@ static void fold_stopped(struct reg_entry *e, struct reg_reader *r)
 	e->tender = 0;
 	e->died = flags & REG_STOPPED_DIED;
 	if (!e->died)
-		clear_cleaned(e); /* its tender did that */
+		reg_entry_clear(e); /* its tender did that */
 	e->cleanup_due = e->died;
 	e->has_status = !e->died;
 	e->status = (int)status;
@@ -219,7 +212,7 @@ static void fold_event(struct reg_table *t, enum reg_type type, struct reg_reade
 	case REG_T_STOPPED: fold_stopped(e, r); break;
 	case REG_T_PAUSED: e->state = REG_PAUSED; break;
 	case REG_T_RESUMED: e->state = REG_RUNNING; break;
-	case REG_T_CLEANED: clear_cleaned(e); break;
+	case REG_T_CLEANED: reg_entry_clear(e); break;
 	case REG_T_REMOVED: reg_table_drop(t, &id); break;
 	case REG_T_BIND_INTENT:
 	case REG_T_BIND_DONE:

@@ -100,6 +100,8 @@ static void env_write(const struct reg_entry *e, struct str *out)
 	add_line(out, "kind", e->kind);
 	add_line(out, "console", e->console);
 	add_line(out, "summary", e->summary);
+	if (e->uid_count)
+		str_addf(out, "uids %u %u\n", e->uid_base, e->uid_count);
 }
 
 static bool set_text(char **member, const char *value)
@@ -110,6 +112,23 @@ static bool set_text(char **member, const char *value)
 		return false;
 	free(*member);
 	*member = copy;
+	return true;
+}
+
+/* "BASE COUNT" */
+static bool read_uids(struct reg_entry *e, char *value)
+{
+	char *count = strchr(value, ' ');
+	uint64_t base, n;
+
+	if (!count)
+		return false;
+	*count++ = '\0';
+	if (!str_to_u64(value, &base) || !str_to_u64(count, &n) || base == 0 || n == 0 ||
+	    base > UINT32_MAX || n > UINT32_MAX - base)
+		return false;
+	e->uid_base = (uint32_t)base;
+	e->uid_count = (uint32_t)n;
 	return true;
 }
 
@@ -135,6 +154,8 @@ static bool env_line(struct reg_entry *e, char *line)
 		return set_text(&e->console, value);
 	if (streq(line, "summary"))
 		return set_text(&e->summary, value);
+	if (streq(line, "uids"))
+		return read_uids(e, value);
 	return true; /* a later version's key */
 }
 

@@ -28,6 +28,8 @@ enum reg_type {
 
 struct reg_entry *reg_entry_new(void);
 bool reg_entry_alive(const struct reg_entry *e); /* some tender should hold its lock */
+/* What it took from the host is given back. A kept one's files have its user numbers. */
+void reg_entry_clear(struct reg_entry *e);
 /* Payload of REG_T_ENTRY. decode: NULL if it is malformed or memory ran out. */
 void reg_entry_encode(const struct reg_entry *e, struct str *out);
 struct reg_entry *reg_entry_decode(const uint8_t *p, size_t len);
@@ -130,13 +132,6 @@ struct reg_ids {
  */
 int kept_take_up(struct registry *reg, struct reg_table *t, struct reg_ids *remains,
 		 struct err *err);
-
-/* ---- uids.c: under the journal's lock ---- */
-
-int uids_take(struct registry *reg, const struct reg_id *id, uint32_t *ret_base,
-	      struct err *err);
-void uids_release(struct registry *reg, const struct reg_id *id, uint32_t base);
-int uids_sweep(struct registry *reg, const struct reg_table *t, struct err *err);
 
 /* ---- sweep.c ---- */
 

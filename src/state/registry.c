@@ -8,8 +8,7 @@
  * lock, in an order that lets whoever comes next see from these three how far a killed
  * one got. Nobody is asked, no number of a process is believed.
  *
- * create    0 root's: a range of user numbers (uids.c)
- *           1 record ENTRY (created)   2 mkdir e/ID   3 its `lock`, locked
+ * create    1 record ENTRY (created)   2 mkdir e/ID   3 its `lock`, locked
  *           4 let go of the journal    5 kept: data/env/ID/spec, then its file `env`
  *   killed after 1..3   an entry that should be alive and whose lock is free: it died.
  *                       Disposable: forgotten. Kept without its file `env`: the same,
@@ -125,7 +124,6 @@ struct reg_held reg_held_of(const struct reg_entry *e)
 	h.generation = e->generation;
 	h.state = e->state;
 	h.kept = e->kept;
-	h.uid_base = e->uid_base;
 	return h;
 }
 
@@ -383,18 +381,12 @@ static int check_name(struct registry *reg, const struct reg_entry *e,
 	return name_is_taken(other, ret, err);
 }
 
-/* Lock held: user numbers, record, directory, lock. */
-static int bring_in(struct registry *reg, struct reg_entry *e, bool want_uids,
-		    struct reg_held *ret, struct err *err)
+/* Lock held: record, directory, lock. */
+static int bring_in(struct registry *reg, const struct reg_entry *e, struct reg_held *ret,
+		    struct err *err)
 {
 	int r;
 
-	if (want_uids) {
-		r = uids_take(reg, &e->id, &e->uid_base, err);
-		if (r != 0)
-			return r;
-		e->uid_count = REG_UIDS;
-	}
 	r = registry_write_entry(reg, e, err);
 	if (r != 0)
 		return r;
@@ -410,7 +402,7 @@ static int bring_in(struct registry *reg, struct reg_entry *e, bool want_uids,
 	return r;
 }
 
-static int create_once(struct registry *reg, struct reg_entry *e, bool want_uids,
+static int create_once(struct registry *reg, const struct reg_entry *e,
 		       struct reg_held *ret, struct err *err)
 {
 	int r;
@@ -428,7 +420,7 @@ static int create_once(struct registry *reg, struct reg_entry *e, bool want_uids
 	if (e->name[0])
 		r = check_name(reg, e, ret, err);
 	if (r == 0)
-		r = bring_in(reg, e, want_uids, ret, err);
+		r = bring_in(reg, e, ret, err);
 	journal_unlock(&reg->journal);
 	return r;
 }
@@ -462,9 +454,9 @@ int registry_create(struct registry *reg, const struct reg_new *new, struct reg_
 		return err_oom(err);
 	r = random_id(&e->id, err);
 	if (r == 0)
-		r = create_once(reg, e, new->want_uids, ret, err);
+		r = create_once(reg, e, ret, err);
 	for (int tries = 0; r == -EAGAIN && tries < 10; tries++)
-		r = create_once(reg, e, new->want_uids, ret, err);
+		r = create_once(reg, e, ret, err);
 	if (r == -EAGAIN)
 		r = err_set(err, PE_BUSY,
 			    "what was named '%s' is being cleared up: try "
@@ -515,7 +507,7 @@ static int begin_again(struct registry *reg, struct reg_entry *e,
 	e->died = e->has_status = false;
 	e->status = 0;
 	e->tender = 0;
-	r = bring_in(reg, e, again && again->want_uids, ret, err);
+	r = bring_in(reg, e, ret, err);
 	if (r == 0)
 		ret->keptfd = TAKE_FD(kept);
 	return r;
@@ -612,8 +604,6 @@ static int check_held(struct registry *reg, struct reg_held *h, unsigned from,
 /* Lock held, and its end is recorded: what it had is free for others. */
 static int let_go(struct registry *reg, struct reg_held *h, struct err *err)
 {
-	uids_release(reg, &h->id, h->uid_base);
-	h->uid_base = 0;
 	if (h->keptfd >= 0)
 		(void)flock(h->keptfd, LOCK_UN);
 	return h->kept ? drop_rundir(reg, &h->id, err) : 0;

@@ -44,7 +44,6 @@
 #define REG_ID_HEX 33 /* with its NUL */
 #define REG_NAME_MAX 200
 #define REG_TEXT_MAX 4096
-#define REG_UIDS 65536U /* user numbers in a range */
 
 struct reg_id {
 	uint8_t b[REG_ID_BYTES];
@@ -105,9 +104,8 @@ struct reg_held {
 	uint64_t generation;
 	enum reg_state state;
 	bool kept;
-	uint32_t uid_base; /* first of its user numbers; 0: none */
-	int dirfd;         /* its run directory; -1: not held */
-	int lockfd;        /* holds the lock; -1: not held */
+	int dirfd;  /* its run directory; -1: not held */
+	int lockfd; /* holds the lock; -1: not held */
 	/*
 	 * A kept one's data directory, locked too, for those who share the data but not
 	 * the run directory; -1: none.
@@ -142,12 +140,7 @@ struct reg_new {
 	const char *kind, *console;
 	const char *summary; /* cut where it is too long */
 	const char *cgroups; /* those that will be made: recorded before they are */
-	/*
-	 * want_uids: takes a range of REG_UIDS user numbers that no other environment of
-	 * this run directory has (root's only); given back with its end.
-	 */
-	bool want_uids;
-	uint32_t uid_base, uid_count; /* a range that the caller has chosen */
+	uint32_t uid_base, uid_count; /* kept ones have the same range for good */
 	bool kept;                    /* needs a name */
 	const void *spec; /* kept ones: stored as the file `spec`; may be NULL */
 	size_t spec_len;

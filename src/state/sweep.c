@@ -137,8 +137,6 @@ static int look(struct registry *reg, struct reg_table *t, struct look *ret,
 	if (r == 0)
 		r = remove_orphans(reg, t, err);
 	if (r == 0)
-		r = uids_sweep(reg, t, err);
-	if (r == 0)
 		registry_compact(reg);
 	journal_unlock(&reg->journal);
 	return r;
@@ -187,14 +185,11 @@ static int record_cleaned(struct registry *reg, struct reg_table *t, struct reg_
 				e->generation, err);
 	if (r != 0)
 		return r;
-	uids_release(reg, &id, e->uid_base);
 	if (forget) {
 		reg_table_drop(t, &id);
 		return 0;
 	}
-	e->cleanup_due = false;
-	e->uid_base = e->uid_count = 0;
-	e->cgroups[0] = '\0';
+	reg_entry_clear(e);
 	return 0;
 }
 

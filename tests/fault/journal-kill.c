@@ -57,7 +57,6 @@ static int life_of(struct registry *reg, const char *name, bool kept, unsigned l
 			       .summary = "sleep 1",
 			       .cgroups = mark,
 			       .kept = kept,
-			       .want_uids = true,
 			       .spec = "spec",
 			       .spec_len = 4 };
 
@@ -208,13 +207,13 @@ static bool is_consistent(char why[256])
 	} else if (registry_notes(reg)[0]) {
 		(void)snprintf(why, 256, "a plain crash was called damage");
 		good = false;
-	} else if (count("run/e", false) || count("run/u", false) ||
-		   count("marks", false) || count("data/env", false) != l.n) {
+	} else if (count("run/e", false) || count("marks", false) ||
+		   count("data/env", false) != l.n) {
 		(void)snprintf(why, 256,
-			       "%u run directories, %u ranges, %u marks, %u kept for %zu "
+			       "%u run directories, %u marks, %u kept for %zu "
 			       "listed",
-			       count("run/e", true), count("run/u", true),
-			       count("marks", true), count("data/env", true), l.n);
+			       count("run/e", true), count("marks", true),
+			       count("data/env", true), l.n);
 		good = false;
 	}
 	good = good && check_list(reg, &l, why) && remove_kept(reg, &l, why);

@@ -318,7 +318,7 @@ static void kept_one_that_died(void **state)
 	assert_int_equal(e->state, REG_STOPPED);
 	assert_true(e->died && !e->has_status && !e->cleanup_due);
 	assert_string_equal(e->cgroups, "");
-	assert_int_equal(e->uid_base, 0);
+	assert_int_equal(e->uid_base, 200000);
 	assert_int_equal(e->tender, 0);
 	reg_entry_free(e);
 	assert_int_equal(cleaned, 1);
@@ -502,6 +502,8 @@ static void kept_ones_survive_a_reboot(void **state)
 	e = the_one();
 	assert_true(reg_id_eq(&e->id, &h.id));
 	assert_int_equal(e->generation, 2);
+	assert_int_equal(e->uid_base, 200000);
+	assert_int_equal(e->uid_count, 65536);
 	assert_int_equal(e->state, REG_STOPPED);
 	assert_true(e->kept);
 	assert_string_equal(e->name, "web");
@@ -540,6 +542,9 @@ static void bad_env_files_are_told(void **state)
 		"polder-environment 1\ngeneration 1\nname W\n",
 		"polder-environment 1\ngeneration 1\nname web\ncomposition ../x\n",
 		"polder-environment 1\nnonsense\n",
+		"polder-environment 1\ngeneration 1\nname web\nuids 1\n",
+		"polder-environment 1\ngeneration 1\nname web\nuids 0 65536\n",
+		"polder-environment 1\ngeneration 1\nname web\nuids 4294967295 65536\n",
 	};
 	char hex[] = "00112233445566778899aabbccddeeff", dir[128], file[160];
 	FILE *f;
@@ -628,54 +633,6 @@ static void bindings_are_folded(void **state)
 	}
 	reg_entry_free(e);
 	reg_held_fini(&h);
-}
-
-static void ranges_of_users_are_apart(void **state)
-{
-	struct reg_new new = { .want_uids = true },
-		       kept = { .want_uids = true, .name = "web", .kept = true };
-	struct reg_held h[100];
-	struct reg_entry *e;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(h); i++) {
-		assert_int_equal(registry_create(reg, &new, &h[i], &err), 0);
-		assert_true(h[i].uid_base >= 0x70000000 && h[i].uid_base < 0x7ffe0000);
-		assert_int_equal(h[i].uid_base % REG_UIDS, 0);
-		for (size_t k = 0; k < i; k++)
-			assert_int_not_equal(h[k].uid_base, h[i].uid_base);
-	}
-	assert_int_equal(count_in("run/u"), ARRAY_LEN(h));
-	expect_count(ARRAY_LEN(h));
-	assert_int_equal(count_in("run/u"), ARRAY_LEN(h));
-	for (size_t i = 0; i < ARRAY_LEN(h); i++) {
-		if (i % 2)
-			assert_int_equal(registry_removed(reg, &h[i], &err), 0);
-		reg_held_fini(&h[i]);
-	}
-	assert_int_equal(count_in("run/u"), ARRAY_LEN(h) / 2);
-	expect_count(0);
-	assert_int_equal(count_in("run/u"), 0);
-	assert_true(cleaned_base >= 0x70000000);
-
-	assert_int_equal(registry_create(reg, &kept, &h[0], &err), 0);
-	start(&h[0]);
-	e = the_one();
-	assert_int_equal(e->uid_base, h[0].uid_base);
-	assert_int_equal(e->uid_count, REG_UIDS);
-	reg_entry_free(e);
-	assert_int_equal(registry_stopped(reg, &h[0], 0, &err), 0);
-	reg_held_fini(&h[0]);
-	assert_int_equal(count_in("run/u"), 0);
-	assert_int_equal(registry_restart(reg, &h[0].id, 1, &kept, &h[1], &err), 0);
-	assert_int_equal(count_in("run/u"), 1);
-	/* A lost journal gives nothing away of those who live. */
-	assert_int_equal(unlink(journal_path()), 0);
-	expect_count(0);
-	assert_int_equal(count_in("run/u"), 1);
-	reg_held_fini(&h[1]);
-	expect_count(1);
-	assert_int_equal(count_in("run/u"), 0);
 }
 
 static void two_run_directories_share_the_data(void **state)
@@ -818,7 +775,6 @@ int main(void)
 		REG_TEST(bad_env_files_are_told),
 		REG_TEST(orphans_are_removed_and_the_living_stay),
 		REG_TEST(bindings_are_folded),
-		REG_TEST(ranges_of_users_are_apart),
 		REG_TEST(two_run_directories_share_the_data),
 		REG_TEST(journal_stays_short),
 		REG_TEST(waiting_for_the_end),
