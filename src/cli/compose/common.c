@@ -2,6 +2,7 @@
 /* What the subcommands share: a manifest into a graph, this host's facts, output. */
 #include "cli/compose/compose.h"
 #include "manifest/manifest.h"
+#include "sandbox/facts.h"
 
 #include <limits.h>
 
@@ -25,7 +26,10 @@ int compose_facts(struct host_facts *ret, const char *which, struct err *err)
 {
 	if (which && !streq(which, "all"))
 		return err_set(err, PE_USAGE, "--facts takes \"all\", not \"%s\"", which);
-	*ret = HOST_FACTS_ALL;
+	if (which)
+		*ret = HOST_FACTS_ALL;
+	else
+		host_facts_probe(ret);
 	return 0;
 }
 
