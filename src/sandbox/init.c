@@ -237,7 +237,7 @@ static void join_network(struct init *in)
 static void report_start(struct init *in)
 {
 	struct init_msg m = { .kind = SANDBOX_STARTED };
-	int32_t report[2];
+	int32_t report[2] = { 0 };
 	long n;
 
 	futex_wait(&in->meet->unshared, 0);
