@@ -231,8 +231,8 @@ static void accepted(void **state)
 		"clock=null",
 		"identity=own,root,hostname=box",
 		"identity=null",
-		"identity=fake,hostname=a.b,user=_x,machine-id="
-		"00000000000000000000000000000000",
+		("identity=fake,hostname=a.b,user=_x,machine-id="
+		 "00000000000000000000000000000000"),
 		"socket:/s=/run/s",
 		"socket:/s=null",
 		"/x=env:db/d,ro",
