@@ -455,7 +455,7 @@ int registry_create(struct registry *reg, const struct reg_new *new, struct reg_
 	r = random_id(&e->id, err);
 	if (r == 0)
 		r = create_once(reg, e, ret, err);
-	for (int tries = 0; r == -EAGAIN && tries < 10; tries++)
+	for (int tries = 0; r == -EAGAIN && tries < 3; tries++)
 		r = create_once(reg, e, ret, err);
 	if (r == -EAGAIN)
 		r = err_set(err, PE_BUSY,

@@ -129,7 +129,8 @@ const char *registry_notes(struct registry *reg);
  * cgroups and gives back its user numbers. It may be called again for one that it has
  * cleaned already. An error keeps the environment on the list of what is to be cleaned.
  * Without a hook, one that has cgroups or user numbers waits for a registry that has.
- * Runs without the journal's lock; must not call this registry.
+ * Runs without the journal's lock; must not call this registry. Others who have something
+ * to clean wait for it at most 2 s, then go on without.
  */
 typedef int reg_cleanup_fn(void *userdata, const struct reg_entry *e, struct err *err);
 void registry_on_cleanup(struct registry *reg, reg_cleanup_fn *fn, void *userdata);

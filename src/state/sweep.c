@@ -21,6 +21,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#define SWEEP_TRIES 400 /* 5 ms apart */
+
 bool registry_lock_is_free(struct registry *reg, const struct reg_id *id)
 {
 	auto_fd fd = -1;
@@ -228,6 +230,27 @@ static int clean_all(struct registry *reg, struct reg_table *t, struct err *err)
 	return record_all(reg, t, verdicts, err);
 }
 
+/* PE_BUSY: another has been cleaning for so long that it is better to go on without. */
+static int take_sweep(struct registry *reg, int *ret_fd, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	auto_fd fd = -1;
+
+	fd = openat(reg->rundir, "sweep", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return err_sys(err, "cannot open '%s/sweep'", reg->places.run);
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(err, "cannot lock '%s/sweep'", reg->places.run);
+		if (tries >= SWEEP_TRIES)
+			return PE_BUSY;
+		(void)nanosleep(&pause, NULL);
+	}
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
 /* Under the lock `sweep`: looks again, because another may have cleaned meanwhile. */
 static int sweep_locked(struct registry *reg, struct reg_table *t, struct err *err)
 {
@@ -235,13 +258,11 @@ static int sweep_locked(struct registry *reg, struct reg_table *t, struct err *e
 	struct look again = { 0 };
 	int r;
 
-	sweep = openat(reg->rundir, "sweep", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-		       0600);
-	if (sweep < 0)
-		return err_sys(err, "cannot open '%s/sweep'", reg->places.run);
-	while (flock(sweep, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return err_sys(err, "cannot lock '%s/sweep'", reg->places.run);
+	r = take_sweep(reg, &sweep, err);
+	if (r == PE_BUSY)
+		return 0; /* what is dead is known to be, only not cleared up */
+	if (r != 0)
+		return r;
 	reg_table_fini(t);
 	r = look(reg, t, &again, err);
 	if (r == 0 && again.due > 0)

@@ -4,6 +4,7 @@
 #include "state/registry.h"
 
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 static struct registry *reg;
@@ -220,6 +221,26 @@ static void failed_cleanup_is_tried_again(void **state)
 	expect_state(REG_STOPPED);
 	assert_int_equal(cleaned, 1);
 	assert_string_equal(registry_notes(reg), "");
+}
+
+static void a_hook_that_hangs_stops_nobody(void **state)
+{
+	struct reg_held h = create(NULL, false), web = create("web", true);
+	auto_fd fd = -1;
+	char path[128];
+
+	(void)state;
+	start(&web);
+	die(&h);
+	(void)snprintf(path, sizeof(path), "%s/run/sweep", base);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	expect_state(REG_RUNNING);
+	assert_int_equal(cleaned, 0);
+	assert_int_equal(flock(fd, LOCK_UN), 0);
+	expect_state(REG_RUNNING);
+	assert_int_equal(cleaned, 1);
+	reg_held_fini(&web);
 }
 
 static void without_a_hook_cgroups_wait(void **state)
@@ -759,6 +780,7 @@ int main(void)
 		REG_TEST(only_allowed_steps),
 		REG_TEST(dead_disposable_is_cleared),
 		REG_TEST(failed_cleanup_is_tried_again),
+		REG_TEST(a_hook_that_hangs_stops_nobody),
 		REG_TEST(without_a_hook_cgroups_wait),
 		REG_TEST(killed_process_is_found_out),
 		REG_TEST(kept_life),
