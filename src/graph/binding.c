@@ -149,6 +149,7 @@ void genv_drop_binding(struct genv *e, struct binding *b)
 	binding_fini(b);
 	memmove(b, b + 1, (e->n_bindings - at - 1) * sizeof(*b));
 	e->n_bindings--;
+	e->graph->n_bindings--;
 }
 
 static int slot_taken(const struct binding *old, struct err *err)
@@ -177,12 +178,16 @@ int genv_add_binding(struct genv *e, enum iface iface, const char *slot, struct 
 	if (old)
 		genv_drop_binding(e, old);
 	if (e->n_bindings >= MAX_BINDINGS)
-		return err_set(err, PE_USAGE, "more than %d slots", MAX_BINDINGS);
+		return err_set(err, -E2BIG, "more than %d slots", MAX_BINDINGS);
+	if (e->graph->n_bindings >= MAX_ALL_BINDINGS)
+		return err_set(err, -E2BIG, "more than %d slots in all",
+			       MAX_ALL_BINDINGS);
 	room = list_room(e->bindings, e->n_bindings, sizeof(*room));
 	if (!room)
 		return err_oom(err);
 	e->bindings = room;
 	*ret = &room[e->n_bindings++];
+	e->graph->n_bindings++;
 	**ret = (struct binding){ .iface = iface,
 				  .slot = TAKE_PTR(final),
 				  .source = SRC_NULL,
@@ -494,7 +499,7 @@ int genv_add_defaults(struct genv *e)
 			continue;
 		r = genv_add_binding(e, defaults[i].iface, slot, e->pos, &b, NULL);
 		if (r != 0)
-			return r < 0 ? r : -E2BIG;
+			return r;
 		b->source = defaults[i].source;
 		b->unbound = false;
 		b->implied = true;

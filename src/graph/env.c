@@ -315,7 +315,7 @@ static int check_expose(const struct genv *e, enum iface iface, const char *name
 		return err_set(err, PE_EXISTS, "\"%s\" exposes two servers called \"%s\"",
 			       e->name, name);
 	if (e->n_exposes >= MAX_ITEMS)
-		return err_set(err, PE_USAGE, "more than %d servers", MAX_ITEMS);
+		return err_set(err, -E2BIG, "more than %d servers", MAX_ITEMS);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 enum {
 	MAX_ENVS = 100000,
 	MAX_BINDINGS = 1024,
+	MAX_ALL_BINDINGS = 1000000,
 	MAX_WORDS = 64,   /* options, and caretakers, of one binding */
 	MAX_ITEMS = 4096, /* arguments, variables, exposed servers, names to wait for */
 	MAX_NAME = 63,

@@ -12,8 +12,8 @@
  * Order of calls: graph_new, then environments and bindings, then graph_check (adds
  * diagnostics, resolves env: sources, computes the start order), then questions.
  *
- * Errors: PE_USAGE for words that are wrong, with the sentence in struct err. What is
- * wrong with a whole composition is collected in struct diags, all of it.
+ * Errors: PE_USAGE for words that are wrong, -E2BIG for more than an environment or graph
+ * may hold, -ENOMEM; each with the sentence in struct err. What is wrong with a whole composition is collected in struct diags, all of it.
  */
 #ifndef POLDER_GRAPH_GRAPH_H
 #define POLDER_GRAPH_GRAPH_H
@@ -160,6 +160,7 @@ struct genv {
 struct graph {
 	struct genv **envs;
 	size_t n_envs;
+	size_t n_bindings;   /* of all environments */
 	char *name;          /* the composition's; "" if it has none */
 	struct limits quota; /* of the whole composition */
 	struct index *index; /* names → environments */

@@ -96,7 +96,7 @@ static void read_vars(struct load *l, void *into, struct ynode *key, struct ynod
 				 p->value->type == Y_NULL ? NULL : p->value->text,
 				 p->key->pos);
 		if (r == -E2BIG)
-			BAD(l, p->key->pos, NULL, "too many variables");
+			diags_add(l->d, p->key->pos, false, NULL, "too many variables");
 		else if (r < 0)
 			l->oom = true;
 	}
@@ -281,7 +281,7 @@ static void add_after(struct load *l, struct genv *e, struct ynode *n)
 		return;
 	r = genv_add_after(e, n->text, n->pos);
 	if (r == -E2BIG)
-		BAD(l, n->pos, NULL, "too many environments to wait for");
+		diags_add(l->d, n->pos, false, NULL, "too many environments to wait for");
 	else if (r < 0)
 		l->oom = true;
 }

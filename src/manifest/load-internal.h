@@ -44,7 +44,8 @@ bool want_map(struct load *l, const struct ynode *n, const char *what);
 bool want_text(struct load *l, const struct ynode *n, const char *what);
 bool want_bool(struct load *l, const struct ynode *n, const char *what, bool *ret);
 
-/* Reports an error sentence that a function of src/graph returned; r < 0: no memory. */
+/* Reports an error sentence that a function of src/graph returned. -E2BIG is the
+ * environment's and not the node's fault, and is never kept quiet. */
 void report(struct load *l, struct pos pos, int r, const struct err *err);
 
 /* Lays one mapping over the environment: later wins. */

@@ -242,13 +242,18 @@ static int lay_together(struct load *l, struct genv *e)
 {
 	struct ynode *layers[MAX_LIKE];
 	size_t n = find_layers(l, e->scratch, layers);
+	int r;
 
 	l->layer = 0;
 	if (l->defaults)
 		lay(l, e, l->defaults);
 	while (n > 0)
 		lay(l, e, layers[--n]);
-	return genv_add_defaults(e);
+	r = genv_add_defaults(e);
+	if (r == -E2BIG)
+		diags_add(l->d, e->pos, false, NULL, "\"%s\" has too many slots",
+			  e->name);
+	return r == -E2BIG ? 0 : r;
 }
 
 /* Templates that nobody uses have mistakes too. */

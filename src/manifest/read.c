@@ -67,7 +67,9 @@ bool want_bool(struct load *l, const struct ynode *n, const char *what, bool *re
 
 void report(struct load *l, struct pos pos, int r, const struct err *err)
 {
-	if (r < 0)
+	if (r == -E2BIG)
+		diags_add(l->d, pos, false, NULL, "%s", err->text);
+	else if (r < 0)
 		l->oom = true;
 	else
 		BAD(l, pos, NULL, "%s", err->text);

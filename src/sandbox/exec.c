@@ -140,9 +140,10 @@ int sandbox_exec(const struct sandbox_exec *x, pid_t *ret_watcher, struct err *e
 	long pid = fork_with(0);
 
 	if (pid == 0) {
-		for (const int *procs = x->cgroup_procs; procs && *procs >= 0; procs++)
-			if (sys_write(*procs, "0", 1) < 0)
-				sys_exit(125);
+		struct err why = ERR_INIT;
+
+		if (x->cgroup && cgroup_join(x->cgroup, 0, &why) != 0)
+			complain(x->fd[2] >= 0 ? x->fd[2] : 2, 125, why.text, x->argv[0], -EPERM);
 		watch(x, tender);
 	}
 	if (pid < 0)

@@ -189,6 +189,15 @@ static int put_source(struct build *b, struct spec_mount *m, struct err *err)
 
 static int put_env(struct build *b, struct spec_mount *m, struct err *err)
 {
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+				   .propagation = MS_PRIVATE };
+	int r;
+
+	if (m->flags & SPEC_MOUNT_RO)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	r = sys_mount_setattr(m->fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr);
+	if (r < 0)
+		return err_neg(err, r, "cannot restrict what is mounted on '%s'", m->dst);
 	return attach(b, m, m->fd, m->flags & SPEC_MOUNT_IS_FILE, err);
 }
 

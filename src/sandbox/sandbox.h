@@ -15,6 +15,7 @@
 #define POLDER_SANDBOX_SANDBOX_H
 
 #include "base/err.h"
+#include "sandbox/cgroup.h"
 #include "wire/spec.h"
 
 #include <sys/types.h>
@@ -57,9 +58,9 @@ struct sandbox_event {
 /* Called by main() before anything else: init wipes these words in its own copy. */
 void sandbox_title_area(int argc, char **argv);
 
-/* cgroup_procs: descriptors of cgroup.procs files to join, -1 ends; NULL: none. */
+/* cgroup: joined before anything runs; NULL: none. Borrowed. */
 int sandbox_start(struct sandbox *ret, struct spec *spec, const struct sandbox_io *io,
-		  const int *cgroup_procs, struct err *err);
+		  struct cgroup *cgroup, struct err *err);
 int sandbox_release(struct sandbox *sb, struct err *err);
 /* Zero with SANDBOX_NOTHING if nothing is there; -EPIPE when init is gone. */
 int sandbox_next_event(struct sandbox *sb, struct sandbox_event *ret);
@@ -88,7 +89,7 @@ struct sandbox_exec {
 	uint16_t rows, cols;
 	uint32_t flags; /* of the spec */
 	uint32_t uid, gid;
-	const int *cgroup_procs;
+	struct cgroup *cgroup; /* NULL: none */
 };
 int sandbox_exec(const struct sandbox_exec *x, pid_t *ret_watcher, struct err *err);
 

@@ -29,25 +29,11 @@ static int explain_clone(int r, struct err *err)
 	return err_neg(err, r, "cannot make the environment's namespaces");
 }
 
-static int join_cgroups(const int *procs, pid_t pid, struct err *err)
-{
-	char text[16];
-	int n = snprintf(text, sizeof(text), "%d", pid);
-
-	for (; procs && *procs >= 0; procs++) {
-		long r = sys_write(*procs, text, (size_t)n);
-
-		if (r < 0)
-			return err_neg(err, (int)r, "cannot move the environment into its cgroup");
-	}
-	return 0;
-}
-
-static int serve_start(struct sandbox *sb, const struct init_start *st, const int *procs,
+static int serve_start(struct sandbox *sb, const struct init_start *st, struct cgroup *cgroup,
 		       struct err *err)
 {
 	struct init_msg m = { .kind = INIT_MAPPED };
-	int r = join_cgroups(procs, sb->init, err);
+	int r = cgroup ? cgroup_join(cgroup, sb->init, err) : 0;
 
 	if (r == 0 && st->tender_maps)
 		r = ids_write_maps(sb->init, st->spec, err);
@@ -57,11 +43,11 @@ static int serve_start(struct sandbox *sb, const struct init_start *st, const in
 }
 
 int sandbox_start(struct sandbox *ret, struct spec *spec, const struct sandbox_io *io,
-		  const int *cgroup_procs, struct err *err)
+		  struct cgroup *cgroup, struct err *err)
 {
 	uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-			 CLONE_NEWUTS | (cgroup_procs ? 0 : CLONE_NEWCGROUP);
-	struct init_start st = { .spec = spec, .io = io, .new_cgroup = cgroup_procs != NULL };
+			 CLONE_NEWUTS | (cgroup ? 0 : CLONE_NEWCGROUP);
+	struct init_start st = { .spec = spec, .io = io, .new_cgroup = cgroup != NULL };
 	struct sandbox sb = SANDBOX_INIT;
 	int pair[2], r = spec_check(spec, err);
 	long pid;
@@ -71,7 +57,7 @@ int sandbox_start(struct sandbox *ret, struct spec *spec, const struct sandbox_i
 	if (r != 0)
 		return r;
 	st.tender_maps = geteuid() == 0 || (spec->flags & SPEC_SUBUID_HELPER);
-	st.wait_for_tender = st.tender_maps || cgroup_procs;
+	st.wait_for_tender = st.tender_maps || cgroup;
 	st.umask = umask(0);
 	(void)umask(st.umask);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -88,7 +74,7 @@ int sandbox_start(struct sandbox *ret, struct spec *spec, const struct sandbox_i
 		return explain_clone((int)pid, err);
 	}
 	sb.init = (pid_t)pid;
-	if (st.wait_for_tender && (r = serve_start(&sb, &st, cgroup_procs, err)) != 0) {
+	if (st.wait_for_tender && (r = serve_start(&sb, &st, cgroup, err)) != 0) {
 		sandbox_fini(&sb);
 		return r;
 	}

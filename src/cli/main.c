@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* polder: the one command that people type. What reads manifests is polder-compose, a
+ * program of its own, so that the start path carries no parser for them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "sandbox/sandbox.h"
+
+const struct cli_command cli_commands[] = {
+	{ "run", cmd_run, "[OPTION…] [--] COMMAND [ARG…]", "run a program in an environment" },
+	{ "ps", cmd_ps, "[--json]", "list environments" },
+	{ "show", cmd_show, "[--json] ENV | -f FILE [--dot|--json]",
+	  "what an environment holds: asked, enforced, cut strength" },
+	{ "why", cmd_why, "ENV SLOT | -f FILE ENV SLOT", "why it may, or why it cannot" },
+	{ "logs", cmd_logs, "[-f] ENV", "what its own console printed" },
+	{ "attach", cmd_attach, "ENV", "talk to its own console (Ctrl-P Ctrl-Q leaves)" },
+	{ "exec", cmd_exec, "[-t] [-e VAR[=VALUE]] [--chdir DIR] ENV [--] COMMAND [ARG…]",
+	  "run one more program inside" },
+	{ "wait", cmd_wait, "ENV", "wait for its end; exits as it did" },
+	{ "pause", cmd_pause, "ENV…", "stop all its processes where they are" },
+	{ "resume", cmd_resume, "ENV…", "let them go on" },
+	{ "stop", cmd_stop, "[-s SIGNAL] [-t SECONDS] ENV…", "end its program" },
+	{ "start", cmd_start, "ENV…", "start a stopped one again" },
+	{ "restart", cmd_restart, "ENV…", "stop and start" },
+	{ "rm", cmd_rm, "[-f] ENV…", "forget a stopped one, and what it owns" },
+	{ "check", NULL, "[--json] FILE", "check a manifest" },
+	{ "authdiff", NULL, "[--json] OLD NEW", "which authority a change gives or takes" },
+	{ "up", NULL, "[--json] FILE", "start what a manifest says" },
+	{ "down", NULL, "FILE", "stop and remove it" },
+	{ "help", cmd_help, "[COMMAND]", "this" },
+	{ "version", cmd_version, "", "which version this is" },
+};
+const size_t cli_n_commands = ARRAY_LEN(cli_commands);
+
+static int hand_over(char **argv)
+{
+	char path[1024];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	char *slash;
+
+	path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(path, '/');
+	if (slash) {
+		(void)snprintf(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), "%s",
+			       "polder-compose");
+		(void)execv(path, argv);
+	}
+	(void)fprintf(stderr, "polder: cannot start its part '%s': %s\n", path, strerror(errno));
+	return EXIT_OURS;
+}
+
+/* These read a manifest when -f is given before anything else. */
+static bool wants_manifest(int argc, char **argv)
+{
+	if (!streq(argv[1], "run") && !streq(argv[1], "show") && !streq(argv[1], "why"))
+		return false;
+	for (int i = 2; i < argc && argv[i][0] == '-' && !streq(argv[i], "--"); i++)
+		if (streq(argv[i], "-f") || str_starts(argv[i], "--file"))
+			return true;
+	return false;
+}
+
+static int unknown(const char *word)
+{
+	const char *names[32];
+	const char *near;
+
+	for (size_t i = 0; i < cli_n_commands; i++)
+		names[i] = cli_commands[i].name;
+	near = str_nearest(word, names, cli_n_commands);
+	(void)fprintf(stderr, "polder: there is no command '%s'%s%s%s (polder help lists them)\n",
+		      word, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return EXIT_OURS;
+}
+
+/* 0, 1 and 2 must be there, or a descriptor of ours would take their place. */
+static void open_standard(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd)
+			_exit(EXIT_OURS);
+}
+
+int main(int argc, char **argv)
+{
+	sandbox_title_area(argc, argv);
+	open_standard();
+	if (argc < 2)
+		return cmd_help(argc, argv) ? EXIT_OURS : EXIT_OURS;
+	if (streq(argv[1], "--help") || streq(argv[1], "-h"))
+		return cmd_help(argc, argv);
+	if (streq(argv[1], "--version"))
+		return cmd_version(argc, argv);
+	if (wants_manifest(argc, argv))
+		return hand_over(argv);
+	for (size_t i = 0; i < cli_n_commands; i++) {
+		const struct cli_command *c = &cli_commands[i];
+
+		if (!streq(c->name, argv[1]))
+			continue;
+		for (int k = 2; k < argc && !streq(argv[k], "--") && argv[k][0] == '-'; k++)
+			if (streq(argv[k], "--help"))
+				return cli_usage(c->name) ? 0 : 0;
+		return c->run ? c->run(argc - 1, argv + 1) : hand_over(argv);
+	}
+	return unknown(argv[1]);
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* polder run: one program, one environment. Words become bindings of a graph; from
+ * there on it is the same for every way of starting something. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "cli/cli.h"
+#include "graph/graph.h"
+#include "launch/launch.h"
+#include "sandbox/facts.h"
+
+enum key {
+	K_GRANT = 1, K_READ, K_WRITE, K_NAME, K_RM, K_BACKGROUND, K_VAR, K_CHDIR, K_MEM, K_CPU,
+	K_PIDS, K_TIME, K_ROOT, K_PROFILE, K_JSON, K_WEAKER, K_EXPOSE,
+};
+
+static const struct cli_option options[] = {
+	{ "g", true, K_GRANT },	      { "grant", true, K_GRANT },
+	{ "r", true, K_READ },	      { "w", true, K_WRITE },
+	{ "n", true, K_NAME },	      { "name", true, K_NAME },
+	{ "rm", false, K_RM },	      { "d", false, K_BACKGROUND },
+	{ "detach", false, K_BACKGROUND }, { "e", true, K_VAR },
+	{ "env", true, K_VAR },	      { "chdir", true, K_CHDIR },
+	{ "mem", true, K_MEM },	      { "cpu", true, K_CPU },
+	{ "pids", true, K_PIDS },     { "time", true, K_TIME },
+	{ "root", true, K_ROOT },     { "profile", true, K_PROFILE },
+	{ "json", false, K_JSON },    { "accept-weaker", false, K_WEAKER },
+	{ "expose", true, K_EXPOSE },
+};
+
+struct run {
+	struct cli_state st;
+	struct graph *g;
+	struct genv *env;
+	const char *name;
+	char cwd[PATH_MAX];
+	bool rm, background, json, weaker;
+	struct reg_entry *again;
+};
+
+/* ---- paths ---- */
+
+static bool has_dots(const char *path)
+{
+	for (const char *p = path; *p; p += strspn(p, "/")) {
+		size_t n = strcspn(p, "/");
+
+		if (n <= 2 && n > 0 && strncmp(p, "..", n) == 0)
+			return true;
+		p += n;
+	}
+	return false;
+}
+
+/* The first directory is a link on the host (/bin, /lib): inside it is one too. */
+static bool starts_with_link(const char *path)
+{
+	char first[PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(first, sizeof(first), "/%.*s", (int)strcspn(path + 1, "/"), path + 1);
+	return lstat(first, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* Where a granted path is inside: as it was written, made absolute and clean. */
+static int inside_path(const struct run *run, const char *path, char *ret, struct err *err)
+{
+	char text[PATH_MAX], dir[PATH_MAX], *slash;
+	size_t len;
+	int n = path[0] == '/' ? snprintf(text, sizeof(text), "%s", path) :
+				 snprintf(text, sizeof(text), "%s/%s", run->cwd, path);
+
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return err_set(err, -ENAMETOOLONG, "'%s' is too long", path);
+	for (len = strlen(text); len > 1 && text[len - 1] == '/'; len--)
+		text[len - 1] = '\0';
+	slash = strrchr(text, '/');
+	if (has_dots(slash) || streq(text, "/"))
+		return realpath(text, ret) ? 0 : err_sys(err, "cannot grant '%s'", path);
+	if (has_dots(text) || strstr(text, "//") || starts_with_link(text)) {
+		*slash = '\0';
+		if (!realpath(*text ? text : "/", dir))
+			return err_sys(err, "cannot grant '%s'", path);
+		n = snprintf(ret, PATH_MAX, "%s/%s", streq(dir, "/") ? "" : dir, slash + 1);
+		return n < PATH_MAX ? 0 : err_set(err, -ENAMETOOLONG, "'%s' is too long", path);
+	}
+	memcpy(ret, text, strlen(text) + 1);
+	return 0;
+}
+
+/* What is written to may be new: a directory if it ends in a slash, else a file. */
+static int make_missing(const char *path, struct err *err)
+{
+	size_t len = strlen(path);
+	auto_fd fd = -1;
+
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return 0;
+	if (len > 0 && path[len - 1] == '/')
+		return mkdir(path, 0777) == 0 ? 0 : err_sys(err, "cannot make '%s'", path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	return fd >= 0 ? 0 : err_sys(err, "cannot make the file '%s' (for a directory, end its "
+				     "name in '/')", path);
+}
+
+static int grant_path(struct run *run, const char *path, bool write, struct err *err)
+{
+	char inside[PATH_MAX], real[PATH_MAX];
+	struct binding *b;
+	int r = write ? make_missing(path, err) : 0;
+
+	if (r != 0)
+		return r;
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return err_set(err, PE_NOTFOUND, "there is no '%s' to grant; make it first, or, "
+			       "if the program is to make it, use -w", path);
+	r = inside_path(run, path, inside, err);
+	if (r == 0 && !realpath(path, real))
+		r = err_sys(err, "cannot grant '%s'", path);
+	if (r == 0)
+		r = genv_add_binding(run->env, IF_DIR, inside, (struct pos){ 0 }, &b, err);
+	if (r != 0)
+		return r;
+	b->source = SRC_HOST;
+	b->unbound = false;
+	b->sugar = true;
+	b->ref = strdup(real);
+	if (!b->ref)
+		return err_oom(err);
+	return write ? 0 : binding_add_through(b, "ro", NULL, (struct pos){ 0 });
+}
+
+/* ---- words ---- */
+
+static int grant(struct run *run, const char *text, struct err *err)
+{
+	struct path_base base = { .cwd = run->cwd, .home = getenv("HOME") };
+
+	return graph_env_bind(run->env, text, &base, (struct pos){ 0 }, NULL, err);
+}
+
+/* A profile is a file of bindings, one a line; "#" begins a comment. */
+static int profile(struct run *run, const char *name, struct err *err)
+{
+	auto_free char *text = NULL;
+	char path[300];
+	auto_fd dir = -1;
+	int r = strchr(name, '/') || name[0] == '.' ?
+			err_set(err, PE_USAGE, "'%s' is no name of a profile", name) :
+			places_open_config(&run->st.places, &dir, err);
+
+	(void)snprintf(path, sizeof(path), "profiles/%s", name);
+	if (r == 0)
+		r = fd_read_file_at(dir, path, 1u << 16, &text, NULL, NULL);
+	if (r != 0)
+		return r == PE_USAGE ? r : err_set(err, PE_NOTFOUND, "there is no profile '%s' (a "
+						   "file of bindings, one a line, in %s/profiles/)",
+						   name, run->st.places.config);
+	for (char *line = text, *next; r == 0 && *line; line = next) {
+		size_t n = strcspn(line, "\n");
+
+		next = line + n + (line[n] == '\n');
+		line[n] = '\0';
+		line += strspn(line, " \t");
+		if (*line && *line != '#')
+			r = grant(run, line, err);
+		if (r != 0)
+			err_prefix(err, "profile '%s'", name);
+	}
+	return r;
+}
+
+static int add_var(struct run *run, const char *text, struct err *err)
+{
+	size_t n = strcspn(text, "=");
+	auto_free char *key = strndup(text, n);
+
+	if (!key)
+		return err_oom(err);
+	if (n == 0)
+		return err_set(err, PE_USAGE, "-e '%s': write VAR=VALUE, or VAR to pass it on", text);
+	if (!text[n] && !getenv(key))
+		return err_set(err, PE_USAGE, "-e %s: there is no such variable here to pass on", key);
+	return genv_add_var(run->env, key, text[n] ? text + n + 1 : NULL, (struct pos){ 0 });
+}
+
+/* NAME=dir:/path or NAME=socket:/path */
+static int add_expose(struct run *run, const char *text, struct err *err)
+{
+	const char *eq = strchr(text, '='), *colon = eq ? strchr(eq, ':') : NULL;
+	auto_free char *name = eq ? strndup(text, (size_t)(eq - text)) : NULL;
+	auto_free char *word = colon ? strndup(eq + 1, (size_t)(colon - eq - 1)) : NULL;
+	struct expose *x;
+	enum iface iface;
+
+	if (!name || !word || !iface_from_name(word, &iface))
+		return err_set(err, PE_USAGE, "--expose '%s': write NAME=dir:/PATH or "
+			       "NAME=socket:/PATH", text);
+	return genv_add_expose(run->env, iface, name, colon + 1, (struct pos){ 0 }, &x, err);
+}
+
+static int set_path(char **where, const struct run *run, const char *value, bool must_be,
+		    struct err *err)
+{
+	char real[PATH_MAX];
+
+	if (must_be && !realpath(value, real))
+		return err_sys(err, "cannot use '%s'", value);
+	if (!must_be && value[0] == '/')
+		(void)snprintf(real, sizeof(real), "%s", value);
+	else if (!must_be && (size_t)snprintf(real, sizeof(real), "%s/%s", run->cwd, value) >=
+				     sizeof(real))
+		return err_set(err, -ENAMETOOLONG, "'%s' is too long", value);
+	for (size_t n = strlen(real); n > 1 && real[n - 1] == '/'; n--)
+		real[n - 1] = '\0';
+	free(*where);
+	*where = strdup(real);
+	return *where ? 0 : err_oom(err);
+}
+
+static int take(struct run *run, int key, const char *value, struct err *err)
+{
+	struct genv *e = run->env;
+
+	switch (key) {
+	case K_GRANT:
+		return grant(run, value, err);
+	case K_READ:
+	case K_WRITE:
+		return grant_path(run, value, key == K_WRITE, err);
+	case K_RM:
+		run->rm = true;
+		return 0;
+	case K_BACKGROUND:
+		run->background = true;
+		return 0;
+	case K_VAR:
+		return add_var(run, value, err);
+	case K_CHDIR:
+		return set_path(&e->chdir, run, value, false, err);
+	case K_MEM:
+		return limits_set(&e->limits, "mem", value, err);
+	case K_CPU:
+		return limits_set(&e->limits, "cpu", value, err);
+	case K_PIDS:
+		return limits_set(&e->limits, "pids", value, err);
+	case K_TIME:
+		return limits_set(&e->limits, "time", value, err);
+	case K_ROOT:
+		return set_path(&e->root, run, value, true, err);
+	case K_PROFILE:
+		return profile(run, value, err);
+	case K_JSON:
+		run->json = true;
+		return 0;
+	case K_WEAKER:
+		run->weaker = true;
+		return 0;
+	case K_EXPOSE:
+		return add_expose(run, value, err);
+	default:
+		return 0; /* -n was taken before */
+	}
+}
+
+/* The name comes first wherever it stands: everything else is said of it. */
+static int find_name(struct run *run, int argc, char **argv, struct err *err)
+{
+	const char *value;
+	int key, at = 1;
+
+	while ((key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options), &value,
+				      err)) > 0)
+		if (key == K_NAME)
+			run->name = value;
+	if (key < 0)
+		return PE_USAGE;
+	run->g = graph_new();
+	if (!run->g)
+		return err_oom(err);
+	return graph_env_new(run->g, run->name ? run->name : "", (struct pos){ 0 }, &run->env, err);
+}
+
+static int read_words(struct run *run, int argc, char **argv, struct err *err)
+{
+	const char *value;
+	int key, at = 1, r = find_name(run, argc, argv, err);
+
+	while (r == 0 && (key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options),
+						&value, err)) > 0)
+		r = take(run, key, value, err);
+	for (; r == 0 && at < argc; at++)
+		r = genv_add_arg(run->env, argv[at]);
+	if (r == 0 && run->env->n_argv == 0)
+		r = err_set(err, PE_USAGE, "no program: polder run [OPTION…] [--] COMMAND [ARG…]");
+	return r;
+}
+
+/* Nobody has a terminal in the background. */
+static int choose_console(struct run *run, struct err *err)
+{
+	bool redirected = !isatty(0) && !isatty(1) && !isatty(2);
+
+	if (!run->background || genv_binding(run->env, "console") || (redirected && !run->name))
+		return 0;
+	return graph_env_bind(run->env, "console=own", NULL, (struct pos){ 0 }, NULL, err);
+}
+
+static int decide(struct run *run, struct err *err)
+{
+	struct diags diags = { 0 };
+	struct host_facts facts;
+	int r = choose_console(run, err);
+
+	if (r == 0)
+		r = genv_add_defaults(run->env);
+	if (r != 0)
+		return r < 0 ? err_oom(err) : r;
+	host_facts_assume(&facts);
+	r = graph_check(run->g, &facts, run->weaker, &diags);
+	for (size_t i = 0; i < diags.n; i++) {
+		const struct diag *d = &diags.v[i];
+
+		if (d->warning)
+			(void)fprintf(stderr, "polder: note: %s\n", d->text);
+		else
+			r = err_set(err, PE_REFUSED, "%s%s%s", d->text, d->hint ? "; " : "",
+				    d->hint ? d->hint : "");
+		if (!d->warning)
+			break;
+	}
+	diags_fini(&diags);
+	return r;
+}
+
+/* A name that is there and stopped is started again, as it is asked for now. */
+static int find_stopped(struct run *run, struct err *err)
+{
+	int r;
+
+	if (!run->name)
+		return 0;
+	r = cli_find(&run->st, run->name, &run->again, NULL);
+	if (r == PE_NOTFOUND)
+		return 0;
+	if (r != 0)
+		return cli_find(&run->st, run->name, &run->again, err);
+	if (!streq(run->again->name, run->name) || *run->again->composition) {
+		reg_entry_free(run->again);
+		run->again = NULL;
+		return 0;
+	}
+	if (run->again->state != REG_STOPPED)
+		return err_set(err, PE_BUSY, "'%s' is %s already: polder exec %s -- … enters it, "
+			       "polder stop %s ends it", run->name,
+			       reg_state_name(run->again->state), run->name, run->name);
+	return 0;
+}
+
+static void print_started(const struct run *run, const struct launched *up)
+{
+	char hex[REG_ID_HEX];
+	auto_str out = STR_INIT;
+	struct json j = JSON_INIT(&out);
+
+	reg_id_hex(&up->id, hex);
+	if (run->json) {
+		json_open(&j, '{');
+		json_kstr(&j, "id", hex);
+		json_kstr(&j, "name", run->name);
+		json_close(&j, '}');
+	} else {
+		str_add(&out, run->name ? run->name : hex);
+	}
+	str_addc(&out, '\n');
+	(void)cli_out(&out);
+}
+
+static int launch(struct run *run, int *ret_code, struct err *err)
+{
+	struct launch l = { .env = run->env, .reg = run->st.reg, .places = &run->st.places,
+			    .composition = "", .cwd = run->cwd, .keep = run->name && !run->rm,
+			    .background = run->background, .accept_weaker = run->weaker,
+			    .again = run->again };
+	struct launched up;
+	int r;
+
+	if (!run->background)
+		return launch_foreground(&l, ret_code, err);
+	r = launch_background(&l, &up, ret_code, err);
+	if (r == 0)
+		print_started(run, &up);
+	return r;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run run = { .name = NULL };
+	struct err err = ERR_INIT;
+	int code = EXIT_OURS, r = cli_open(&run.st, &err);
+
+	if (r == 0 && !getcwd(run.cwd, sizeof(run.cwd)))
+		r = err_sys(&err, "cannot tell the working directory");
+	if (r == 0)
+		r = read_words(&run, argc, argv, &err);
+	if (r == 0)
+		r = decide(&run, &err);
+	if (r == 0)
+		r = find_stopped(&run, &err);
+	if (r == 0)
+		r = launch(&run, &code, &err);
+	if (r != 0)
+		(void)cli_fail(&err);
+	reg_entry_free(run.again);
+	graph_free(run.g);
+	cli_close(&run.st);
+	return code;
+}

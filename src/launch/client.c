@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "launch/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/fd.h"
+
+static int connect_to(struct registry *reg, const struct reg_entry *e, int *ret_sock,
+		      struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	auto_free char *label = reg_entry_label(e);
+	auto_fd dir = -1, sock = -1;
+	int r = registry_open_run(reg, &e->id, &dir, err);
+
+	if (r != 0)
+		return err_set(err, PE_NOTFOUND, "'%s' is not running", label ? label : "");
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/ctl", dir);
+	if (sock < 0 || connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return errno == ENOENT || errno == ECONNREFUSED ?
+			       err_set(err, PE_NOTFOUND, "'%s' is not running",
+				       label ? label : "") :
+			       err_sys(err, "cannot reach the tender of '%s'", label ? label : "");
+	*ret_sock = TAKE_FD(sock);
+	return 0;
+}
+
+int client_ask(struct registry *reg, const struct reg_entry *e, enum ctl_verb verb,
+	       const struct str *body, const int *fds, size_t n_fds, int *ret_sock,
+	       struct err *err)
+{
+	struct ctl_head head = { .verb = (uint16_t)verb, .generation = e->generation };
+	auto_str out = STR_INIT;
+	auto_fd sock = -1;
+	int r = connect_to(reg, e, &sock, err);
+
+	if (r != 0)
+		return r;
+	ctl_encode(&out, &head);
+	if (body && body->len)
+		str_addn(&out, body->p, body->len);
+	if (out.failed)
+		return err_oom(err);
+	if (out.len > CTL_MAX_BYTES)
+		return err_set(err, PE_USAGE, "that is more than %u bytes of arguments and "
+			       "variables", CTL_MAX_BYTES);
+	r = fd_send(sock, out.p, out.len, fds, n_fds, err);
+	if (r == 0)
+		*ret_sock = TAKE_FD(sock);
+	return r;
+}
+
+void client_answer_fini(struct client_answer *a)
+{
+	str_fini(&a->body);
+	if (a->fd >= 0)
+		(void)close(a->fd);
+	a->fd = -1;
+}
+
+int client_answer(int sock, struct client_answer *ret, struct err *err)
+{
+	struct client_answer a = { .fd = -1, .body = STR_INIT };
+	auto_free char *buf = malloc(CTL_MAX_BYTES);
+	struct ctl_head head;
+	struct rbuf body;
+	size_t len = 0, n = 0;
+	int r;
+
+	if (!buf)
+		return err_oom(err);
+	r = fd_recv(sock, buf, CTL_MAX_BYTES, &len, &a.fd, 1, &n, err);
+	if (r != 0)
+		return r;
+	if (len == 0)
+		return err_set(err, PE_NOTFOUND, "its tender closed the connection");
+	r = ctl_decode(buf, len, &head, &body, err);
+	if (r == 0 && (head.code == CTL_REFUSED || head.code == CTL_STALE))
+		r = err_set(err, PE_REFUSED, "%s", get_str(&body));
+	if (r == 0) {
+		a.code = (enum ctl_code)head.code;
+		str_addn(&a.body, body.p, (size_t)(body.end - body.p));
+		a.r = RBUF_INIT(str_text(&a.body), a.body.len);
+	}
+	if (r != 0) {
+		client_answer_fini(&a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+int client_call(struct registry *reg, const struct reg_entry *e, enum ctl_verb verb,
+		const struct str *body, struct err *err)
+{
+	struct client_answer a;
+	auto_fd sock = -1;
+	int r = client_ask(reg, e, verb, body, NULL, 0, &sock, err);
+
+	if (r == 0)
+		r = client_answer(sock, &a, err);
+	if (r == 0)
+		client_answer_fini(&a);
+	return r;
+}
+
+int client_open_server(struct registry *reg, const char *composition, const char *ref,
+		       int *ret_mountfd, bool *ret_is_file, struct err *err)
+{
+	const char *slash = strchr(ref, '/');
+	auto_str word = STR_INIT, body = STR_INIT;
+	struct reg_entry *e = NULL;
+	struct client_answer a;
+	auto_fd sock = -1;
+	int r;
+
+	if (!slash)
+		return err_set(err, PE_USAGE, "env:%s: write env:NAME/SERVER", ref);
+	if (composition && *composition)
+		str_addf(&word, "%s.", composition);
+	str_addn(&word, ref, (size_t)(slash - ref));
+	put_str(&body, slash + 1);
+	if (word.failed || body.failed)
+		return err_oom(err);
+	r = registry_find(reg, word.p, &e, err);
+	if (r == 0)
+		r = client_ask(reg, e, CTL_OPEN, &body, NULL, 0, &sock, err);
+	if (r == 0)
+		r = client_answer(sock, &a, err);
+	reg_entry_free(e);
+	if (r != 0) {
+		err_prefix(err, "env:%s", ref);
+		return r;
+	}
+	*ret_is_file = get_u8(&a.r);
+	*ret_mountfd = TAKE_FD(a.fd);
+	client_answer_fini(&a);
+	return *ret_mountfd < 0 ? err_set(err, PE_BAD, "env:%s: no descriptor came", ref) : 0;
+}

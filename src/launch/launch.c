@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Theory of operation
+ *
+ * The order matters for what a crash leaves. The registry entry is made first, with the
+ * names of the cgroups that will be made; its lock is held by this process, which
+ * becomes the tender, until it ends. Then the spec, which may still be refused; then the
+ * tender, which records "running" before it releases the program. Whatever kills us, the
+ * lock is free and the next command clears up by the record.
+ *
+ * In the background the tender is a fork that leaves the session; the starter waits for
+ * one message of it: it runs, or why not.
+ */
+#include "launch/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "launch/client.h"
+#include "launch/uids.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/facts.h"
+#include "tender/tender.h"
+
+/* One start, from its record to its end. */
+struct start {
+	const struct launch *l;
+	struct reg_held held;
+	struct spec spec;
+	struct tender_expose *exposes;
+	struct server_ctx cx;
+	char programs[512], own_dirs[PLACES_PATH_MAX + 64], cgroups[512], cgroup_name[17];
+	int uid_fd, log_dir, notify_fd;
+	int ready_fd;
+};
+
+extern char **environ;
+
+static void find_programs(struct start *st)
+{
+	ssize_t n = readlink("/proc/self/exe", st->programs, sizeof(st->programs) - 1);
+
+	st->programs[n > 0 ? n : 0] = '\0';
+	for (char *slash = strrchr(st->programs, '/'); slash; slash = NULL)
+		*slash = '\0';
+}
+
+static const char *console_word(const struct genv *e)
+{
+	const struct binding *b = genv_binding(e, "console");
+
+	return b ? source_name(b->source) : "parent";
+}
+
+static char *summary(const struct genv *e)
+{
+	struct str s = STR_INIT;
+
+	for (size_t i = 0; i < e->n_argv && s.len < 200; i++)
+		str_addf(&s, "%s%s", i ? " " : "", e->argv[i]);
+	return str_take(&s);
+}
+
+static void new_random_id(uint8_t *id, const struct reg_held *h)
+{
+	memcpy(id, h->id.b, REG_ID_BYTES);
+}
+
+/* Groups are recorded before they are made, so their name cannot be the id. */
+static int predict_cgroups(struct start *st, struct err *err)
+{
+	const struct genv *e = st->l->env;
+	struct cgroup_limits limits = { .mem_bytes = e->limits.mem_bytes,
+					.cpu_percent = e->limits.cpu_percent,
+					.pids = e->limits.pids };
+	uint8_t random[8];
+
+	if (!limits.mem_bytes && !limits.cpu_percent && !limits.pids)
+		return 0;
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return err_sys(err, "cannot name a cgroup");
+	for (size_t i = 0; i < sizeof(random); i++)
+		(void)snprintf(st->cgroup_name + 2 * i, 3, "%02x", random[i]);
+	cgroup_predict(st->cgroup_name, &limits, st->cgroups, sizeof(st->cgroups));
+	return 0;
+}
+
+static int record(struct start *st, struct err *err)
+{
+	const struct launch *l = st->l;
+	const struct genv *e = l->env;
+	auto_str spec = STR_INIT;
+	auto_free char *words = summary(e);
+	struct reg_new new = { .name = e->name, .composition = l->composition, .kind = "linux",
+			       .console = console_word(e), .summary = words, .kept = l->keep,
+			       .uid_base = st->cx.uid_base,
+			       .uid_count = st->cx.uid_base ? 65536 : 0,
+			       .cgroups = st->cgroups };
+	int r;
+
+	if (l->keep) {
+		record_encode(e, l->cwd, l->composition ? l->composition : "", &spec);
+		new.spec = spec.p;
+		new.spec_len = spec.len;
+	}
+	if (l->again)
+		r = registry_restart(l->reg, &l->again->id, l->again->generation, &new, &st->held,
+				     err);
+	else
+		r = registry_create(l->reg, &new, &st->held, err);
+	if (r == 0) {
+		new_random_id(st->spec.id, &st->held);
+		st->spec.generation = st->held.generation;
+	}
+	return r;
+}
+
+static int take_uids(struct start *st, struct err *err)
+{
+	const struct reg_entry *again = st->l->again;
+	auto_fd run = -1;
+	int r;
+
+	if (geteuid() != 0)
+		return 0;
+	r = places_open_run(st->l->places, &run, err);
+	return r != 0 ? r : uids_take(run, again ? again->uid_base : 0, &st->cx.uid_base,
+				      &st->uid_fd, err);
+}
+
+/* A kept environment's own directories, home and log live in the data directory. */
+static int open_kept(struct start *st, struct err *err)
+{
+	char hex[REG_ID_HEX], link[64];
+	ssize_t n;
+	int r;
+
+	if (!st->l->keep) {
+		st->log_dir = fcntl(st->held.dirfd, F_DUPFD_CLOEXEC, 3);
+		return 0;
+	}
+	reg_id_hex(&st->held.id, hex);
+	r = registry_open_kept(st->l->reg, &st->held.id, &st->log_dir, err);
+	if (r != 0)
+		return r;
+	if (mkdirat(st->log_dir, "dirs", 0700) < 0 && errno != EEXIST)
+		return err_sys(err, "cannot make the environment's own directories");
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", st->log_dir);
+	n = readlink(link, st->own_dirs, sizeof(st->own_dirs) - 8);
+	if (n <= 0)
+		return err_sys(err, "cannot find the environment's own directories");
+	(void)snprintf(st->own_dirs + n, 8, "/dirs");
+	st->cx.own_dirs = st->own_dirs;
+	return 0;
+}
+
+/* Readiness by notification: a socket of the tender's, and NOTIFY_SOCKET inside. */
+static int open_notify(struct start *st, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct spec *s = &st->spec;
+	struct spec_mount *m;
+	struct stat sb;
+	char **envp;
+
+	if (st->l->env->ready.kind != READY_NOTIFY)
+		return 0;
+	st->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/notify",
+		       st->held.dirfd);
+	(void)unlinkat(st->held.dirfd, "notify", 0);
+	if (st->notify_fd < 0 || bind(st->notify_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    fstatat(st->held.dirfd, "notify", &sb, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "cannot make the socket for readiness");
+	m = spec_add_mount(s, SPEC_MOUNT_SOCKET, NULL, "/run/notify");
+	{
+		char link[64], dir[PLACES_PATH_MAX];
+		ssize_t n;
+
+		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", st->held.dirfd);
+		n = readlink(link, dir, sizeof(dir) - 1);
+		dir[n > 0 ? n : 0] = '\0';
+		m->src = spec_strf(s, "%s/notify", dir);
+	}
+	m->dev = sb.st_dev;
+	m->ino = sb.st_ino;
+	m->flags = SPEC_MOUNT_GRANT | SPEC_MOUNT_IS_FILE;
+	envp = spec_alloc(s, (s->n_envp + 2) * sizeof(*envp));
+	if (!envp)
+		return err_oom(err);
+	memcpy(envp, s->envp, s->n_envp * sizeof(*envp));
+	envp[s->n_envp++] = spec_str(s, "NOTIFY_SOCKET=/run/notify");
+	s->envp = envp;
+	return 0;
+}
+
+static int open_server(void *userdata, const struct binding *b, int *ret_mountfd,
+		       bool *ret_is_file, struct err *err)
+{
+	struct start *st = userdata;
+
+	return client_open_server(st->l->reg, st->l->composition, b->ref, ret_mountfd,
+				  ret_is_file, err);
+}
+
+static int plan(struct start *st, struct err *err)
+{
+	const struct genv *e = st->l->env;
+	const char *home = getenv("HOME");
+
+	st->cx.uid = geteuid();
+	st->cx.gid = getegid();
+	st->cx.cwd = st->l->cwd;
+	st->cx.home = home;
+	st->cx.environ_ = environ;
+	st->cx.places = st->l->places;
+	st->cx.programs = st->programs;
+	st->cx.accept_weaker = st->l->accept_weaker;
+	st->cx.terminal = isatty(0) || isatty(1) || streq(console_word(e), "own");
+	st->cx.open_server = open_server;
+	st->cx.userdata = st;
+	find_programs(st);
+	return server_plan(&st->spec, e, &st->cx, err);
+}
+
+static int list_exposes(struct start *st, struct err *err)
+{
+	const struct genv *e = st->l->env;
+
+	if (e->n_exposes == 0)
+		return 0;
+	st->exposes = calloc(e->n_exposes, sizeof(*st->exposes));
+	if (!st->exposes)
+		return err_oom(err);
+	for (size_t i = 0; i < e->n_exposes; i++)
+		st->exposes[i] = (struct tender_expose){
+			.name = e->exposes[i].name, .path = e->exposes[i].path,
+			.is_socket = e->exposes[i].iface == IF_SOCKET };
+	return 0;
+}
+
+/* Limits on processes by the user namespace where no cgroup can be had: exact as long
+ * as there is one user number inside. */
+static void choose_pids_limit(struct start *st)
+{
+	if (st->spec.limit_pids && geteuid() != 0 && !(st->spec.flags & SPEC_ROOT_IDENTITY))
+		st->spec.flags |= SPEC_LIMIT_PIDS_RLIMIT;
+}
+
+static int prepare(struct start *st, struct err *err)
+{
+	int r = take_uids(st, err);
+
+	if (r == 0)
+		r = predict_cgroups(st, err);
+	if (r == 0)
+		r = record(st, err);
+	if (r == 0)
+		r = open_kept(st, err);
+	if (r == 0)
+		r = plan(st, err);
+	if (r == 0)
+		r = open_notify(st, err);
+	if (r == 0)
+		r = list_exposes(st, err);
+	choose_pids_limit(st);
+	return r;
+}
+
+void launch_slots_json(const struct genv *e, struct json *out)
+{
+	struct host_facts facts;
+
+	host_facts_probe(&facts);
+	json_open(out, '[');
+	for (size_t i = 0; i < e->n_bindings; i++) {
+		const struct binding *b = &e->bindings[i];
+		struct enforcement en = binding_enforcement(b, &facts);
+		auto_str text = STR_INIT;
+
+		binding_write(b, &text);
+		json_open(out, '{');
+		json_kstr(out, "slot", b->slot);
+		json_kstr(out, "interface", iface_name(b->iface));
+		json_kstr(out, "asked", str_text(&text));
+		json_kbool(out, "implied", b->implied);
+		json_kstr(out, "enforced", en.how);
+		json_kstr(out, "cut", cut_name(en.cut));
+		json_kbool(out, "weaker", en.weaker);
+		json_close(out, '}');
+	}
+	json_close(out, ']');
+}
+
+static void status(void *userdata, struct str *out)
+{
+	struct start *st = userdata;
+	struct json j = JSON_INIT(out);
+
+	launch_slots_json(st->l->env, &j);
+}
+
+static bool on_host_path(const char *name, char *ret, size_t size)
+{
+	const char *dir = getenv("PATH");
+
+	if (strchr(name, '/')) {
+		(void)snprintf(ret, size, "%s", name);
+		return access(name, X_OK) == 0;
+	}
+	while (dir && *dir) {
+		size_t n = strcspn(dir, ":");
+
+		(void)snprintf(ret, size, "%.*s/%s", (int)n, dir, name);
+		if (n > 0 && access(ret, X_OK) == 0)
+			return true;
+		dir += n + (dir[n] == ':');
+	}
+	return false;
+}
+
+/* 127, but the host has it: say what would help. */
+static void hint_not_found(const struct genv *e, struct err *err)
+{
+	char path[1024], *slash;
+
+	if (!on_host_path(e->argv[0], path, sizeof(path)))
+		return;
+	slash = strrchr(path, '/');
+	if (!e->root && str_starts(path, "/usr/"))
+		err_append(err, " (its interpreter or a library may be missing inside)");
+	else if (e->root)
+		err_append(err, "; the host has '%s', but the root given does not", path);
+	else if (slash && slash != path && path[0] == '/' && !strchr(e->argv[0], '/'))
+		err_append(err, "; the host has '%s': grant it with -r '%.*s' and -e PATH, or "
+			   "name it: -r '%s' -- '%s' …", path, (int)(slash - path), path, path,
+			   path);
+	else
+		err_append(err, "; the host has it: grant it with -r '%s'", path);
+}
+
+static int run_tender(struct start *st, bool background, int *ret_status, int *ret_code,
+		      struct err *err)
+{
+	struct tender_job job = { .spec = &st->spec, .reg = st->l->reg, .held = &st->held,
+				  .log_dir = st->log_dir, .ready_fd = st->ready_fd,
+				  .notify_fd = st->notify_fd, .background = background,
+				  .cgroup_name = st->cgroup_name, .status = status, .userdata = st, .exposes = st->exposes,
+				  .n_exposes = st->l->env->n_exposes };
+	int r;
+
+	*ret_code = 125;
+	r = tender_run(&job, ret_status, ret_code, err);
+	st->ready_fd = job.ready_fd;
+	if (r != 0 && *ret_code == 127)
+		hint_not_found(st->l->env, err);
+	return r;
+}
+
+static void release(struct start *st)
+{
+	spec_fini(&st->spec);
+	free(st->exposes);
+	fd_close_list((int[]){ st->uid_fd, st->log_dir, st->notify_fd }, 3);
+	reg_held_fini(&st->held);
+}
+
+/* What is kept is stopped; the rest is gone. A start that failed keeps a kept one only
+ * if it was there before. */
+static int conclude(struct start *st, bool ran, int status_, struct err *err)
+{
+	bool stay = st->l->keep && (ran || st->l->again);
+
+	if (st->held.lockfd < 0)
+		return 0;
+	return stay ? registry_stopped(st->l->reg, &st->held, ran ? status_ : 125 << 8, err) :
+		      registry_removed(st->l->reg, &st->held, err);
+}
+
+static int exit_code(int status_)
+{
+	return WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
+}
+
+static struct start start_init(const struct launch *l)
+{
+	return (struct start){ .l = l, .held = REG_HELD_INIT, .spec = SPEC_INIT, .uid_fd = -1,
+			       .log_dir = -1, .notify_fd = -1, .ready_fd = -1 };
+}
+
+int launch_foreground(const struct launch *l, int *ret_code, struct err *err)
+{
+	struct start st = start_init(l);
+	struct err after = ERR_INIT;
+	int status_ = 0, code = 125;
+	int r = prepare(&st, err);
+	bool ran = false;
+
+	if (r == 0) {
+		r = run_tender(&st, false, &status_, &code, err);
+		ran = r == 0;
+	}
+	if (conclude(&st, ran, status_, &after) != 0 && r == 0)
+		r = err_set(err, PE_BUSY, "%s", after.text);
+	release(&st);
+	*ret_code = r != 0 ? code : exit_code(status_);
+	return r;
+}
+
+/* ---- in the background ---- */
+
+static void leave_terminal(const struct genv *e)
+{
+	bool keeps_streams = streq(console_word(e), "parent");
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)setsid();
+	for (int i = 0; null >= 0 && i < 3; i++)
+		if (!keeps_streams || isatty(i))
+			(void)dup2(null, i);
+	if (null > 2)
+		(void)close(null);
+}
+
+_Noreturn static void tend_in_background(struct start *st)
+{
+	struct err err = ERR_INIT;
+	int status_ = 0, code = 125, r;
+
+	(void)prctl(PR_SET_NAME, "polder-tender");
+	leave_terminal(st->l->env);
+	r = run_tender(st, true, &status_, &code, &err);
+	(void)conclude(st, r == 0, status_, NULL);
+	release(st);
+	_exit(r == 0 ? 0 : code);
+}
+
+static int await_start(int fd, int *ret_code, struct err *err)
+{
+	struct tender_ready ready;
+	size_t len = 0;
+	int r = fd_read_full(fd, &ready, sizeof(ready), &len, err);
+
+	*ret_code = 125;
+	if (r != 0)
+		return r;
+	if (len != sizeof(ready))
+		return err_set(err, PE_REFUSED, "the environment's tender died while starting");
+	if (ready.code == 0)
+		return 0;
+	*ret_code = ready.code;
+	ready.text[sizeof(ready.text) - 1] = '\0';
+	return err_set(err, PE_REFUSED, "%s", ready.text);
+}
+
+int launch_background(const struct launch *l, struct launched *ret, int *ret_code,
+		      struct err *err)
+{
+	struct start st = start_init(l);
+	int pipefd[2], r;
+	pid_t child;
+
+	*ret_code = 125;
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	r = prepare(&st, err);
+	if (r != 0) {
+		(void)conclude(&st, false, 0, NULL);
+		release(&st);
+		fd_close_list(pipefd, 2);
+		return r;
+	}
+	ret->id = st.held.id;
+	ret->generation = st.held.generation;
+	st.ready_fd = pipefd[1];
+	child = fork();
+	if (child == 0) {
+		(void)close(pipefd[0]);
+		tend_in_background(&st);
+	}
+	(void)close(pipefd[1]);
+	if (child < 0)
+		r = err_sys(err, "cannot fork");
+	else
+		r = await_start(pipefd[0], ret_code, err);
+	(void)close(pipefd[0]);
+	if (r != 0 && child > 0) { /* it clears up after itself; wait for that */
+		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+			;
+		if (*ret_code == 127)
+			hint_not_found(l->env, err);
+	}
+	release(&st);
+	return r;
+}
+
+int launch_cleanup(void *unused, const struct reg_entry *e, struct err *err)
+{
+	const char *line = e->cgroups;
+	int r = 0;
+
+	(void)unused;
+	while (r == 0 && *line) {
+		char path[300];
+		size_t n = strcspn(line, "\n");
+
+		(void)snprintf(path, sizeof(path), "%.*s", (int)n, line);
+		if (str_starts(path, "/sys/fs/cgroup/"))
+			r = cgroup_remove_path(path, err);
+		line += n + (line[n] == '\n');
+	}
+	return r;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * launch.h - from a checked environment of the graph to a running tender.
+ *
+ * What every command that starts something shares: it records the environment, turns
+ * its bindings into a spec, runs the tender here or in the background, and clears up.
+ * A kept environment is remembered as what was asked for (record.c), never as what was
+ * enforced, so that each start decides anew.
+ *
+ * Errors: a sentence in err, and the exit code that a person's shell should see: 125
+ * for ours, 126 not executable, 127 not found.
+ */
+#ifndef POLDER_LAUNCH_LAUNCH_H
+#define POLDER_LAUNCH_LAUNCH_H
+
+#include "base/err.h"
+#include "graph/graph.h"
+#include "server/server.h"
+#include "state/registry.h"
+
+struct launch {
+	const struct genv *env;
+	struct registry *reg;
+	const struct places *places;
+	const char *composition; /* "" for none */
+	const char *cwd;	 /* the caller's, absolute */
+	bool keep;		 /* stays after its end, until rm */
+	bool background;
+	bool accept_weaker;
+	const struct reg_entry *again; /* a stopped one that is started again; NULL: new */
+};
+
+/* The result of a start in the background. */
+struct launched {
+	struct reg_id id;
+	uint64_t generation;
+};
+
+/* In the foreground; *ret_code is the program's exit code, 128 + n for a signal. */
+int launch_foreground(const struct launch *l, int *ret_code, struct err *err);
+/* Returns once the program runs. */
+int launch_background(const struct launch *l, struct launched *ret, int *ret_code,
+		      struct err *err);
+
+/* ---- what a kept environment was asked to be (record.c) ---- */
+
+void record_encode(const struct genv *e, const char *cwd, const char *composition,
+		   struct str *out);
+/* Adds the environment to g; *ret_cwd and *ret_composition point into buf. PE_BAD. */
+int record_decode(struct graph *g, const void *buf, size_t len, struct genv **ret,
+		  const char **ret_cwd, const char **ret_composition, struct err *err);
+/* The record of a kept environment, by its registry entry. *ret_buf is the caller's. */
+int record_load(struct registry *reg, const struct reg_id *id, struct graph *g,
+		struct genv **ret, const char **ret_cwd, char **ret_buf, struct err *err);
+
+/* ---- what show prints ---- */
+
+/* Every slot: asked, enforced, cut strength. */
+void launch_slots_json(const struct genv *e, struct json *out);
+
+/* Removes cgroups of an environment whose tender died; for registry_on_cleanup. */
+int launch_cleanup(void *unused, const struct reg_entry *e, struct err *err);
+
+#endif

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Theory of operation
+ *
+ * A program never gets the person's terminal. Where one of its three streams would be a
+ * terminal, it gets the slave of a pty made inside the environment, and the tender
+ * relays between the master and the terminal, which is in raw mode meanwhile. Pipes,
+ * sockets and files are handed over as they are: Landlock keeps a redirected file from
+ * being reopened with more rights than its descriptor has.
+ *
+ * An environment whose console is its own has a pty that the tender keeps: what comes
+ * out is logged (two files of bounded size) and goes to whoever is attached; a client
+ * that does not keep up loses its attachment, never the program its output.
+ *
+ * Backpressure: one buffer each way; what does not fit is not read.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "sandbox/lockdown.h"
+#include "tender/tender-internal.h"
+
+#define CLIENTS 8
+#define DEFAULT_ROWS 24
+#define DEFAULT_COLS 80
+/* A terminal may block in the middle of a longer write. */
+#define TTY_CHUNK 256u
+
+struct client {
+	struct source src;
+	struct tender *t;
+};
+
+struct console {
+	struct tender *t;
+	enum spec_console kind;
+	struct source master; /* the pty's, or the read end of a fake one's output */
+	struct source tty_in, tty_out;
+	int in_fd, out_fd; /* the person's terminal; -1 */
+	bool raw, is_pipe;
+	struct termios saved;
+	struct pipe_buf in, out; /* to the master; to the terminal */
+	struct client clients[CLIENTS];
+	int log_dir, log, opened[3];
+	uint64_t log_size, log_max;
+};
+
+static size_t space(const struct pipe_buf *b)
+{
+	return BUF_BYTES - b->to;
+}
+
+static void consume(struct pipe_buf *b, size_t n)
+{
+	b->from += n;
+	if (b->from == b->to)
+		b->from = b->to = 0;
+}
+
+static void want(struct console *c)
+{
+	struct loop *l = &c->t->loop;
+
+	loop_want(l, &c->tty_in, space(&c->in) ? EPOLLIN : 0);
+	loop_want(l, &c->tty_out, c->out.to > c->out.from ? EPOLLOUT : 0);
+	loop_want(l, &c->master, (space(&c->out) ? EPOLLIN : 0u) |
+					 (c->in.to > c->in.from ? EPOLLOUT : 0u));
+}
+
+/* ---- the log ---- */
+
+static void log_open(struct console *c)
+{
+	struct stat st;
+
+	c->log = openat(c->log_dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+			0600);
+	c->log_size = c->log >= 0 && fstat(c->log, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static void log_rotate(struct console *c)
+{
+	(void)close(c->log);
+	(void)renameat(c->log_dir, "log", c->log_dir, "log.1");
+	log_open(c);
+}
+
+/* A terminal ends lines with CR LF, a log with LF. */
+static void log_write(struct console *c, const char *p, size_t n)
+{
+	char clean[BUF_BYTES];
+	size_t k = 0;
+
+	if (c->log < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != '\r' || c->is_pipe)
+			clean[k++] = p[i];
+	if (c->log_size + k > c->log_max)
+		log_rotate(c);
+	if (c->log >= 0 && fd_write_all(c->log, clean, k, NULL) == 0)
+		c->log_size += k;
+}
+
+/* ---- clients ---- */
+
+static void detach(struct client *cl)
+{
+	int fd = cl->src.fd;
+
+	loop_del(&cl->t->loop, &cl->src);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static void on_client(struct source *src, uint32_t events)
+{
+	struct client *cl = container_of(src, struct client, src);
+	struct console *c = cl->t->console;
+	ssize_t n;
+
+	(void)events;
+	if (space(&c->in) == 0)
+		return;
+	n = recv(src->fd, c->in.buf + c->in.to, space(&c->in), MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		detach(cl);
+		return;
+	}
+	if (n > 0)
+		c->in.to += (size_t)n;
+	want(c);
+}
+
+static void to_clients(struct console *c, const char *p, size_t n)
+{
+	for (size_t i = 0; i < CLIENTS; i++)
+		if (c->clients[i].src.fd >= 0 &&
+		    send(c->clients[i].src.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
+			detach(&c->clients[i]);
+}
+
+int console_attach(struct tender *t, int take_fd, uint16_t rows, uint16_t cols)
+{
+	struct console *c = t->console;
+
+	if (!c || c->kind != SPEC_CONSOLE_OWN || c->master.fd < 0) {
+		(void)close(take_fd);
+		return PE_REFUSED;
+	}
+	for (size_t i = 0; i < CLIENTS; i++) {
+		struct client *cl = &c->clients[i];
+
+		if (cl->src.fd >= 0)
+			continue;
+		cl->t = t;
+		if (loop_add(&t->loop, &cl->src, take_fd, EPOLLIN, on_client) != 0)
+			break;
+		console_winsize(t, rows, cols);
+		return 0;
+	}
+	(void)close(take_fd);
+	return PE_BUSY;
+}
+
+/* ---- the relay ---- */
+
+static bool read_master(struct console *c)
+{
+	size_t before = c->out.to;
+	ssize_t n = read(c->master.fd, c->out.buf + c->out.to, space(&c->out));
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	log_write(c, c->out.buf + before, (size_t)n);
+	to_clients(c, c->out.buf + before, (size_t)n);
+	if (c->out_fd >= 0)
+		c->out.to += (size_t)n;
+	return true;
+}
+
+static void on_master(struct source *src, uint32_t events)
+{
+	struct console *c = container_of(src, struct console, master);
+
+	if ((events & EPOLLOUT) && c->in.to > c->in.from) {
+		ssize_t n = write(src->fd, c->in.buf + c->in.from, c->in.to - c->in.from);
+
+		if (n > 0)
+			consume(&c->in, (size_t)n);
+	}
+	if ((events & (EPOLLIN | EPOLLHUP)) && space(&c->out) && !read_master(c)) {
+		int fd = src->fd;
+
+		/* Nobody has the other side open now; a pty comes back when one opens it. */
+		if (c->is_pipe || c->t->state == TENDER_ENDED) {
+			loop_del(&c->t->loop, src);
+			(void)close(fd);
+			return;
+		}
+		loop_want(&c->t->loop, src, EPOLLET);
+		return;
+	}
+	want(c);
+}
+
+static void on_tty_in(struct source *src, uint32_t events)
+{
+	struct console *c = container_of(src, struct console, tty_in);
+	ssize_t n = read(src->fd, c->in.buf + c->in.to, space(&c->in));
+
+	(void)events;
+	if (n > 0)
+		c->in.to += (size_t)n;
+	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+		loop_del(&c->t->loop, src);
+	want(c);
+}
+
+static void on_tty_out(struct source *src, uint32_t events)
+{
+	struct console *c = container_of(src, struct console, tty_out);
+	ssize_t n = write(src->fd, c->out.buf + c->out.from,
+			  MIN(c->out.to - c->out.from, (size_t)TTY_CHUNK));
+
+	(void)events;
+	if (n > 0)
+		consume(&c->out, (size_t)n);
+	else if (n < 0 && errno != EINTR && errno != EAGAIN)
+		loop_del(&c->t->loop, src);
+	want(c);
+}
+
+/* ---- the person's terminal ---- */
+
+static void set_raw(struct console *c)
+{
+	struct termios raw;
+
+	if (c->in_fd < 0 || tcgetpgrp(c->in_fd) != getpgrp() ||
+	    tcgetattr(c->in_fd, &c->saved) < 0)
+		return;
+	raw = c->saved;
+	cfmakeraw(&raw);
+	c->raw = tcsetattr(c->in_fd, TCSADRAIN, &raw) == 0;
+}
+
+static void set_cooked(struct console *c)
+{
+	if (c->raw)
+		(void)tcsetattr(c->in_fd, TCSADRAIN, &c->saved);
+	c->raw = false;
+}
+
+void console_suspend(struct tender *t, bool suspend)
+{
+	if (!t->console)
+		return;
+	if (suspend)
+		set_cooked(t->console);
+	else
+		set_raw(t->console);
+}
+
+static bool terminal_size(const struct console *c, struct winsize *ret)
+{
+	return (c->out_fd >= 0 && ioctl(c->out_fd, TIOCGWINSZ, ret) == 0) ||
+	       (c->in_fd >= 0 && ioctl(c->in_fd, TIOCGWINSZ, ret) == 0);
+}
+
+void console_winsize(struct tender *t, uint16_t rows, uint16_t cols)
+{
+	struct winsize ws = { .ws_row = rows, .ws_col = cols };
+
+	if (t->console && t->console->master.fd >= 0 && rows && cols)
+		(void)ioctl(t->console->master.fd, TIOCSWINSZ, &ws);
+}
+
+void console_resized(struct tender *t)
+{
+	struct winsize ws;
+
+	if (t->console && terminal_size(t->console, &ws))
+		console_winsize(t, ws.ws_row, ws.ws_col);
+}
+
+/* Without a raw terminal on our side, the pty must not translate line ends: the
+ * terminal does it. */
+static void no_output_processing(int master)
+{
+	struct termios tio;
+
+	if (tcgetattr(master, &tio) == 0) {
+		tio.c_oflag &= ~(tcflag_t)OPOST;
+		(void)tcsetattr(master, TCSANOW, &tio);
+	}
+}
+
+void console_master(struct tender *t, int take_fd)
+{
+	struct console *c = t->console;
+
+	if (!c || c->master.fd >= 0) {
+		(void)close(take_fd);
+		return;
+	}
+	(void)fd_set_nonblock(take_fd, true);
+	(void)loop_add(&t->loop, &c->master, take_fd, EPOLLIN, on_master);
+	if (c->kind != SPEC_CONSOLE_PARENT)
+		return;
+	set_raw(c);
+	if (!c->raw)
+		no_output_processing(take_fd);
+	if (c->in_fd >= 0)
+		(void)loop_add(&t->loop, &c->tty_in, c->in_fd, EPOLLIN, on_tty_in);
+	if (c->out_fd >= 0)
+		(void)loop_add(&t->loop, &c->tty_out, c->out_fd, 0, on_tty_out);
+}
+
+/* ---- opening and closing ---- */
+
+static int check_stream(int fd, struct err *err)
+{
+	static const char *const name[] = { "standard input", "standard output",
+					    "standard error" };
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "%s", name[fd]);
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, PE_USAGE, "%s is a directory, which would be a way out of the "
+			       "environment", name[fd]);
+	if (S_ISREG(st.st_mode) && lockdown_landlock_abi() == 0)
+		return err_set(err, PE_REFUSED, "%s is a file, and this kernel has no Landlock to "
+			       "keep it from being reopened with more rights: use a pipe (cat FILE "
+			       "| polder run …, or … | cat > FILE)", name[fd]);
+	return 0;
+}
+
+static int open_parent(struct console *c, struct sandbox_io *io, struct err *err)
+{
+	struct winsize ws = { .ws_row = DEFAULT_ROWS, .ws_col = DEFAULT_COLS };
+	int r;
+
+	for (int i = 0; i < 3; i++) {
+		r = check_stream(i, err);
+		if (r != 0)
+			return r;
+		if (!isatty(i))
+			continue;
+		io->fd[i] = -1;
+		io->pty = true;
+		if (i == 0)
+			c->in_fd = 0;
+		else if (c->out_fd < 0)
+			c->out_fd = i;
+	}
+	if (io->pty && c->t->job->background)
+		return err_set(err, PE_USAGE, "a program in the background cannot have this "
+			       "terminal: redirect its input and output, or use -g console=own");
+	if (c->in_fd >= 0 && c->out_fd < 0)
+		c->out_fd = 0; /* its echo belongs to the terminal that it is typed on */
+	if (io->pty && terminal_size(c, &ws)) {
+		io->rows = ws.ws_row;
+		io->cols = ws.ws_col;
+	}
+	return 0;
+}
+
+static int open_null(struct console *c, struct sandbox_io *io, struct err *err)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 && fd < 3)
+		fd = fd_dup_above(fd, 3);
+	if (fd < 0)
+		return err_sys(err, "cannot open /dev/null");
+	c->opened[0] = fd;
+	io->fd[0] = io->fd[1] = io->fd[2] = fd;
+	return 0;
+}
+
+/* The input is a file in memory, opened anew for reading only. */
+static int open_fake(struct console *c, struct sandbox_io *io, struct err *err)
+{
+	const struct spec *s = c->t->job->spec;
+	auto_fd memory = memfd_create("console", MFD_CLOEXEC);
+	char path[64];
+	int out[2];
+
+	if (memory < 0 ||
+	    fd_write_all(memory, s->console_input ? s->console_input : "",
+			 s->console_input_len, err) != 0)
+		return err_sys(err, "cannot keep the scripted input");
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
+	c->opened[0] = io->fd[0] = open(path, O_RDONLY | O_CLOEXEC);
+	if (c->opened[0] < 0 || pipe2(out, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make the scripted console");
+	c->opened[1] = io->fd[1] = io->fd[2] = out[1];
+	c->is_pipe = true;
+	(void)fd_set_nonblock(out[0], true);
+	return loop_add(&c->t->loop, &c->master, out[0], EPOLLIN, on_master);
+}
+
+int console_open(struct tender *t, struct sandbox_io *ret_io, struct err *err)
+{
+	const struct spec *s = t->job->spec;
+	struct console *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return err_oom(err);
+	c->t = t;
+	c->kind = s->console;
+	c->in_fd = c->out_fd = c->log = c->opened[0] = c->opened[1] = c->opened[2] = -1;
+	c->master = c->tty_in = c->tty_out = SOURCE_INIT;
+	for (size_t i = 0; i < CLIENTS; i++)
+		c->clients[i].src = SOURCE_INIT;
+	c->log_dir = t->job->log_dir;
+	c->log_max = s->console_bytes;
+	t->console = c;
+	*ret_io = (struct sandbox_io){ .fd = { 0, 1, 2 } };
+	switch (s->console) {
+	case SPEC_CONSOLE_PARENT:
+		return open_parent(c, ret_io, err);
+	case SPEC_CONSOLE_NULL:
+		return open_null(c, ret_io, err);
+	case SPEC_CONSOLE_FAKE:
+		if (c->log_dir >= 0)
+			log_open(c);
+		return open_fake(c, ret_io, err);
+	case SPEC_CONSOLE_OWN:
+		if (c->log_dir >= 0)
+			log_open(c);
+		*ret_io = (struct sandbox_io){ .fd = { -1, -1, -1 }, .pty = true,
+					       .rows = DEFAULT_ROWS, .cols = DEFAULT_COLS };
+		return 0;
+	case SPEC_CONSOLE_COUNT:
+		break;
+	}
+	return err_set(err, PE_BAD, "unknown console");
+}
+
+/* The program is dead: what it wrote last is still in the pty. */
+static void drain(struct console *c)
+{
+	char buf[4096];
+	ssize_t n;
+
+	while (c->master.fd >= 0 && (n = read(c->master.fd, buf, sizeof(buf))) > 0) {
+		log_write(c, buf, (size_t)n);
+		to_clients(c, buf, (size_t)n);
+		if (c->out_fd >= 0)
+			(void)fd_write_all(c->out_fd, buf, (size_t)n, NULL);
+	}
+}
+
+void console_close(struct tender *t)
+{
+	struct console *c = t->console;
+
+	if (!c)
+		return;
+	if (c->out_fd >= 0 && c->out.to > c->out.from)
+		(void)fd_write_all(c->out_fd, c->out.buf + c->out.from, c->out.to - c->out.from,
+				   NULL);
+	for (int i = 0; i < 3; i++)
+		if (c->opened[i] >= 0)
+			(void)close(c->opened[i]);
+	drain(c);
+	set_cooked(c);
+	for (size_t i = 0; i < CLIENTS; i++)
+		if (c->clients[i].src.fd >= 0)
+			detach(&c->clients[i]);
+	if (c->master.fd >= 0)
+		(void)close(c->master.fd);
+	if (c->log >= 0)
+		(void)close(c->log);
+	free(c);
+	t->console = NULL;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shared by the files of src/tender alone. */
+#ifndef POLDER_TENDER_INTERNAL_H
+#define POLDER_TENDER_INTERNAL_H
+
+#include "loop/loop.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/sandbox.h"
+#include "tender/tender.h"
+#include "wire/ctl.h"
+
+#include <termios.h>
+
+/*
+ * The life of an environment, as its tender sees it:
+ *
+ *	STARTING ──► RUNNING ◄──► PAUSED
+ *	   │            │            │
+ *	   └──► ENDED ◄─┴────────────┘
+ *
+ * Requests that need a program are refused in STARTING and ENDED.
+ */
+enum tender_state { TENDER_STARTING, TENDER_RUNNING, TENDER_PAUSED, TENDER_ENDED };
+
+#define BUF_BYTES 16384u
+
+/* Bytes on their way; [from, to) of buf are filled. */
+struct pipe_buf {
+	size_t from, to;
+	char buf[BUF_BYTES];
+};
+
+struct console; /* console.c */
+struct control; /* control.c */
+
+struct tender {
+	struct tender_job *job;
+	struct loop loop;
+	struct sandbox sb;
+	struct source chan, signals, deadline, stop_timer;
+	enum tender_state state;
+	int status; /* a wait status, in ENDED */
+	int fail_code;
+	struct err fail;
+	bool ready;
+	struct console *console;
+	struct control *control;
+	struct cgroup cgroup;
+};
+
+/* ---- tender.c ---- */
+void tender_stop(struct tender *t, int sig, uint64_t timeout_ms);
+int tender_pause(struct tender *t, bool stop);
+
+/* ---- console.c ---- */
+
+/* Decides what 0, 1, 2 are for the program. */
+int console_open(struct tender *t, struct sandbox_io *ret_io, struct err *err);
+/* The pty's master is here. take_fd: consumed. */
+void console_master(struct tender *t, int take_fd);
+/* A client's stream; consumed. */
+int console_attach(struct tender *t, int take_fd, uint16_t rows, uint16_t cols);
+void console_winsize(struct tender *t, uint16_t rows, uint16_t cols);
+/* The person's own terminal: its new size; its modes for us or for the shell. */
+void console_resized(struct tender *t);
+void console_suspend(struct tender *t, bool suspend);
+/* Brings out what is still in the pty, restores the terminal. */
+void console_close(struct tender *t);
+
+/* ---- control.c ---- */
+int control_open(struct tender *t, int dirfd, struct err *err);
+void control_started(struct tender *t);	   /* answers CTL_READY */
+void control_ended(struct tender *t);	   /* answers everybody who waits */
+void control_namespaces(struct tender *t, const int *nsfds); /* consumed */
+void control_child(struct tender *t, pid_t pid, int status);
+void control_close(struct tender *t);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tender.h - the supervisor of one environment.
+ *
+ * tender_run() starts exactly what the spec says, supervises it to its end and returns
+ * how it ended. It owns the control socket, the console and the limits; what died, it
+ * clears away. The porcelain (`polder run`) and the plumbing (`polder-tender-linux
+ * --spec FD`) both come through here.
+ */
+#ifndef POLDER_TENDER_TENDER_H
+#define POLDER_TENDER_TENDER_H
+
+#include "base/err.h"
+#include "state/registry.h"
+#include "wire/spec.h"
+
+/* A server that others may open. */
+struct tender_expose {
+	const char *name, *path;
+	bool is_socket;
+};
+
+struct tender_job {
+	struct spec *spec;
+	struct registry *reg;	/* NULL: plumbing, nothing is recorded */
+	struct reg_held *held;	/* with reg */
+	int log_dir;		/* where `log` goes; -1: none */
+	int ready_fd;		/* told when it runs: see tender_ready; -1: nobody waits */
+	bool background;	/* no terminal, no signals to pass on */
+	int notify_fd;		/* a bound datagram socket for readiness; -1: none */
+	void (*status)(void *userdata, struct str *out); /* JSON for CTL_STATUS */
+	void *userdata;
+	const struct tender_expose *exposes;
+	size_t n_exposes;
+	const char *cgroup_name; /* as recorded before */
+};
+
+/* What goes over ready_fd, once: the state, then the sentence if it failed. */
+struct tender_ready {
+	int32_t code; /* 0: it runs; 125, 126, 127: it does not */
+	char text[768];
+};
+
+/*
+ * Returns 0 with *ret_status, a wait status, once the program has run and ended. Else
+ * the reason is in err and *ret_code says 125, 126 or 127.
+ */
+int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct err *err);
+
+#endif
