@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* registry-internal.h - shared by entry.c fold.c kept.c registry.c sweep.c. */
+/* registry-internal.h - shared by entry.c events.c fold.c kept.c registry.c sweep.c. */
 #ifndef POLDER_STATE_REGISTRY_INTERNAL_H
 #define POLDER_STATE_REGISTRY_INTERNAL_H
 
@@ -97,9 +97,15 @@ int registry_write_entry(struct registry *reg, const struct reg_entry *e,
 /* A record of id and generation alone. */
 int registry_write_head(struct registry *reg, enum reg_type type, const struct reg_id *id,
 			uint64_t generation, struct err *err);
+int registry_write_stopped(struct registry *reg, const struct reg_id *id,
+			   uint64_t generation, int status, uint32_t flags,
+			   struct err *err);
+/* Removes e/ID; what is not there is no error. */
+int registry_drop_rundir(struct registry *reg, const struct reg_id *id, struct err *err);
 /* STOPPED with REG_STOPPED_DIED. */
 int registry_write_died(struct registry *reg, const struct reg_entry *e, struct err *err);
 void registry_compact(struct registry *reg);
+int reg_random_id(struct reg_id *ret, struct err *err);
 void reg_run_path(const struct reg_id *id, const char *file, char ret[64]);
 
 /* Its lock file is in place and has its generation. */

@@ -54,7 +54,6 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define SUMMARY_MAX 400
 
@@ -170,8 +169,9 @@ int registry_write_head(struct registry *reg, enum reg_type type, const struct r
 	return registry_write(reg, type, &payload, err);
 }
 
-static int write_stopped(struct registry *reg, const struct reg_id *id,
-			 uint64_t generation, int status, uint32_t flags, struct err *err)
+int registry_write_stopped(struct registry *reg, const struct reg_id *id,
+			   uint64_t generation, int status, uint32_t flags,
+			   struct err *err)
 {
 	auto_str payload = STR_INIT;
 
@@ -183,7 +183,8 @@ static int write_stopped(struct registry *reg, const struct reg_id *id,
 
 int registry_write_died(struct registry *reg, const struct reg_entry *e, struct err *err)
 {
-	return write_stopped(reg, &e->id, e->generation, 0, REG_STOPPED_DIED, err);
+	return registry_write_stopped(reg, &e->id, e->generation, 0, REG_STOPPED_DIED,
+				      err);
 }
 
 void registry_compact(struct registry *reg)
@@ -287,7 +288,7 @@ static struct reg_entry *entry_of(const struct reg_new *new)
 	return NULL;
 }
 
-static int random_id(struct reg_id *ret, struct err *err)
+int reg_random_id(struct reg_id *ret, struct err *err)
 {
 	if (getrandom(ret->b, REG_ID_BYTES, 0) != REG_ID_BYTES)
 		return err_sys(err, "cannot get random bytes");
@@ -337,7 +338,7 @@ static int take_rundir(struct registry *reg, const struct reg_entry *e,
 	return 0;
 }
 
-static int drop_rundir(struct registry *reg, const struct reg_id *id, struct err *err)
+int registry_drop_rundir(struct registry *reg, const struct reg_id *id, struct err *err)
 {
 	char path[64];
 
@@ -392,12 +393,12 @@ static int bring_in(struct registry *reg, const struct reg_entry *e, struct reg_
 		return r;
 	r = take_rundir(reg, e, ret, err);
 	if (r != 0) {
-		(void)drop_rundir(reg, &e->id, NULL);
+		(void)registry_drop_rundir(reg, &e->id, NULL);
 		if (e->generation == 1)
 			(void)registry_write_head(reg, REG_T_REMOVED, &e->id, 1, NULL);
 		else
-			(void)write_stopped(reg, &e->id, e->generation, 0,
-					    REG_STOPPED_DIED, NULL);
+			(void)registry_write_stopped(reg, &e->id, e->generation, 0,
+						     REG_STOPPED_DIED, NULL);
 	}
 	return r;
 }
@@ -452,7 +453,7 @@ int registry_create(struct registry *reg, const struct reg_new *new, struct reg_
 	e = entry_of(new);
 	if (!e)
 		return err_oom(err);
-	r = random_id(&e->id, err);
+	r = reg_random_id(&e->id, err);
 	if (r == 0)
 		r = create_once(reg, e, ret, err);
 	for (int tries = 0; r == -EAGAIN && tries < 3; tries++)
@@ -499,7 +500,7 @@ static int begin_again(struct registry *reg, struct reg_entry *e,
 		return err_oom(err);
 	r = kept_lock(reg, &e->id, false, &kept, err);
 	if (r == 0)
-		r = drop_rundir(reg, &e->id, err);
+		r = registry_drop_rundir(reg, &e->id, err);
 	if (r != 0)
 		return r;
 	e->generation++;
@@ -543,240 +544,4 @@ int registry_restart(struct registry *reg, const struct reg_id *id, uint64_t gen
 		reg_held_fini(ret);
 	}
 	return r;
-}
-
-/* ---- events ---- */
-
-#define FROM(state) (1U << (state))
-#define FROM_TENDED                                                                      \
-	(FROM(REG_CREATED) | FROM(REG_STARTING) | FROM(REG_RUNNING) | FROM(REG_PAUSED))
-
-/* A holder whose lock file is in place and has its generation needs no other proof. */
-bool reg_holds_current(const struct reg_held *h)
-{
-	uint8_t generation[8];
-	struct stat st;
-	ssize_t n;
-
-	if (h->lockfd < 0 || fstat(h->lockfd, &st) < 0 || st.st_nlink == 0)
-		return false;
-	n = pread(h->lockfd, generation, sizeof(generation), 0);
-	return n == 0 ? h->generation == 1 :
-			n == 8 && le64_get(generation) == h->generation;
-}
-
-/* Lock held: h is current, and in one of the states of from. */
-static int check_held(struct registry *reg, struct reg_held *h, unsigned from,
-		      const char *what, struct err *err)
-{
-	if (!reg_holds_current(h)) {
-		auto_table t = { 0 };
-		const struct reg_entry *e;
-		int r = registry_read(reg, &t, err);
-
-		if (r != 0)
-			return r;
-		e = reg_table_get(&t, &h->id);
-		if (!e)
-			return err_set(err, PE_NOTFOUND,
-				       "there is no such environment any "
-				       "more");
-		if (e->generation != h->generation)
-			return err_set(err, PE_REFUSED,
-				       "a stale generation: this environment "
-				       "was started again meanwhile");
-		if (e->cleanup_due && from == FROM(REG_STOPPED))
-			return err_set(err, PE_BUSY,
-				       "what the last run left is not cleared "
-				       "up yet");
-		h->state = e->state;
-		h->kept = e->kept;
-	}
-	if (!(from & FROM(h->state)))
-		return err_set(err,
-			       h->lockfd < 0 && h->state != REG_STOPPED ? PE_BUSY :
-									  PE_REFUSED,
-			       "an environment that is %s cannot be %s",
-			       reg_state_name(h->state), what);
-	return 0;
-}
-
-/* Lock held, and its end is recorded: what it had is free for others. */
-static int let_go(struct registry *reg, struct reg_held *h, struct err *err)
-{
-	if (h->keptfd >= 0)
-		(void)flock(h->keptfd, LOCK_UN);
-	return h->kept ? drop_rundir(reg, &h->id, err) : 0;
-}
-
-struct event {
-	enum reg_type type;
-	unsigned from;
-	enum reg_state to;
-	const char *what;
-};
-
-static int event(struct registry *reg, struct reg_held *h, const struct event *ev,
-		 const struct str *more, struct err *err)
-{
-	auto_str payload = STR_INIT;
-	int r;
-
-	r = journal_lock(&reg->journal, err);
-	if (r != 0)
-		return r;
-	r = check_held(reg, h, ev->from, ev->what, err);
-	if (r == 0) {
-		reg_head_encode(&payload, &h->id, h->generation);
-		if (more) {
-			str_addn(&payload, more->p, more->len);
-			payload.failed |= more->failed;
-		}
-		r = registry_write(reg, ev->type, &payload, err);
-	}
-	if (r == 0 && ev->type < REG_T_BIND_INTENT)
-		h->state = ev->to;
-	if (r == 0 && ev->type == REG_T_STOPPED)
-		r = let_go(reg, h, err);
-	journal_unlock(&reg->journal);
-	return r;
-}
-
-int registry_started(struct registry *reg, struct reg_held *h, const struct reg_run *run,
-		     struct err *err)
-{
-	static const struct event ev = { REG_T_STARTED,
-					 FROM(REG_CREATED) | FROM(REG_STARTING),
-					 REG_RUNNING, "started" };
-	auto_str more = STR_INIT;
-	struct timespec now;
-
-	if (run->cgroups && strlen(run->cgroups) > REG_TEXT_MAX)
-		return err_set(err, PE_USAGE, "the cgroups' paths are too long");
-	if (clock_gettime(CLOCK_REALTIME, &now) < 0)
-		return err_sys(err, "cannot read the clock");
-	reg_put_u32(&more, (uint32_t)run->tender);
-	reg_put_u64(&more, (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
-	reg_put_u32(&more, run->uid_base);
-	reg_put_u32(&more, run->uid_count);
-	reg_put_text(&more, run->cgroups ? run->cgroups : "");
-	return event(reg, h, &ev, &more, err);
-}
-
-int registry_paused(struct registry *reg, struct reg_held *h, struct err *err)
-{
-	static const struct event ev = { REG_T_PAUSED, FROM(REG_RUNNING), REG_PAUSED,
-					 "paused" };
-
-	return event(reg, h, &ev, NULL, err);
-}
-
-int registry_resumed(struct registry *reg, struct reg_held *h, struct err *err)
-{
-	static const struct event ev = { REG_T_RESUMED, FROM(REG_PAUSED), REG_RUNNING,
-					 "resumed" };
-
-	return event(reg, h, &ev, NULL, err);
-}
-
-int registry_stopped(struct registry *reg, struct reg_held *h, int status,
-		     struct err *err)
-{
-	static const struct event ev = { REG_T_STOPPED, FROM_TENDED, REG_STOPPED,
-					 "stopped" };
-	auto_str more = STR_INIT;
-
-	reg_put_u32(&more, (uint32_t)status);
-	reg_put_u32(&more, 0);
-	return event(reg, h, &ev, &more, err);
-}
-
-/* Lock held. PE_BUSY: by another run directory it is tended. */
-static int remove_recorded(struct registry *reg, struct reg_held *h, struct err *err)
-{
-	auto_fd kept = -1;
-	int r = 0;
-
-	if (h->kept && h->keptfd < 0) {
-		r = kept_lock(reg, &h->id, false, &kept, err);
-		if (r == PE_NOTFOUND)
-			r = 0;
-	}
-	if (r == 0)
-		r = drop_rundir(reg, &h->id, err);
-	if (r == 0)
-		r = registry_write_head(reg, REG_T_REMOVED, &h->id, h->generation, err);
-	if (r == 0)
-		r = let_go(reg, h, err);
-	if (r == 0 && h->kept)
-		r = kept_forget(reg, &h->id, err);
-	return r;
-}
-
-int registry_removed(struct registry *reg, struct reg_held *h, struct err *err)
-{
-	unsigned from = FROM(REG_STOPPED) | (h->lockfd >= 0 ? FROM_TENDED : 0);
-	int r;
-
-	r = journal_lock(&reg->journal, err);
-	if (r != 0)
-		return r;
-	r = check_held(reg, h, from, "removed", err);
-	if (r == 0)
-		r = remove_recorded(reg, h, err);
-	if (r == 0)
-		registry_compact(reg);
-	journal_unlock(&reg->journal);
-	if (r == 0) {
-		h->state = REG_STOPPED;
-		if (h->kept)
-			r = kept_remove(reg, &h->id, err);
-	}
-	return r;
-}
-
-/* ---- bindings ---- */
-
-int registry_bind_intent(struct registry *reg, struct reg_held *h, const char *text,
-			 struct reg_id *ret_bind, struct err *err)
-{
-	static const struct event ev = { .type = REG_T_BIND_INTENT,
-					 .from = FROM_TENDED,
-					 .what = "bound to anything" };
-	auto_str more = STR_INIT;
-	int r;
-
-	if (strlen(text) > REG_TEXT_MAX)
-		return err_set(err, PE_USAGE, "a binding is longer than %d bytes",
-			       REG_TEXT_MAX);
-	r = random_id(ret_bind, err);
-	if (r != 0)
-		return r;
-	str_addn(&more, ret_bind->b, REG_ID_BYTES);
-	reg_put_text(&more, text);
-	return event(reg, h, &ev, &more, err);
-}
-
-static int bind_event(struct registry *reg, struct reg_held *h, enum reg_type type,
-		      const struct reg_id *bind, struct err *err)
-{
-	const struct event ev = { .type = type,
-				  .from = FROM_TENDED,
-				  .what = "bound to anything" };
-	auto_str more = STR_INIT;
-
-	str_addn(&more, bind->b, REG_ID_BYTES);
-	return event(reg, h, &ev, &more, err);
-}
-
-int registry_bind_done(struct registry *reg, struct reg_held *h,
-		       const struct reg_id *bind, struct err *err)
-{
-	return bind_event(reg, h, REG_T_BIND_DONE, bind, err);
-}
-
-int registry_bind_cut(struct registry *reg, struct reg_held *h, const struct reg_id *bind,
-		      struct err *err)
-{
-	return bind_event(reg, h, REG_T_BIND_CUT, bind, err);
 }
