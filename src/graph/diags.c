@@ -16,7 +16,7 @@ struct text {
 	size_t n_lines;
 };
 
-enum { SHOWN_COLUMNS = 160, LOOK_BACK = 64 };
+enum { SHOWN_COLUMNS = 160, LOOK_BACK = 64, MAX_DIAGS = 10000 };
 
 void texts_free(struct text *texts)
 {
@@ -149,6 +149,10 @@ void diags_add(struct diags *d, struct pos pos, bool warning, const char *hint,
 	struct diag *room;
 	va_list ap;
 
+	if (d->n >= MAX_DIAGS) {
+		d->n_errors += !warning;
+		return;
+	}
 	va_start(ap, fmt);
 	str_vaddf(&text, fmt, ap);
 	va_end(ap);
@@ -242,11 +246,14 @@ static void show_line(const struct graph *g, struct pos pos, struct str *out)
 
 void diags_write(const struct diags *d, const struct graph *g, struct str *out)
 {
+	size_t errors = 0;
+
 	for (size_t i = 0; i < d->n; i++) {
 		const struct diag *diag = &d->v[i];
 		const char *text = diag->text ? diag->text : "out of memory";
 		auto_str at = STR_INIT;
 
+		errors += !diag->warning;
 		if (diag->pos.file || diag->pos.line) {
 			pos_write(diag->pos, &at);
 			str_add(&at, ": ");
@@ -263,6 +270,8 @@ void diags_write(const struct diags *d, const struct graph *g, struct str *out)
 		text_show(out, diag->hint, strlen(diag->hint), true);
 		str_addc(out, '\n');
 	}
+	if (errors < d->n_errors)
+		str_addf(out, "error: and %zu more errors\n", d->n_errors - errors);
 }
 
 void diags_to_json(const struct diags *d, struct json *out)

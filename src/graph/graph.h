@@ -204,6 +204,7 @@ struct diag {
 	size_t seq; /* of diags_sort */
 };
 
+/* n_errors counts all; the first ten thousand diagnostics are kept. */
 struct diags {
 	struct diag *v;
 	size_t n;

@@ -325,6 +325,23 @@ static void diagnostics(void **state)
 	graph_free(g);
 }
 
+static void too_many_mistakes(void **state)
+{
+	struct graph *g = graph_new();
+	struct diags d = { 0 };
+	auto_str out = STR_INIT;
+
+	(void)state;
+	for (unsigned i = 0; i < 10007; i++)
+		diags_add(&d, (struct pos){ "f", i, 1 }, false, NULL, "x");
+	assert_int_equal(d.n, 10000);
+	assert_int_equal(d.n_errors, 10007);
+	diags_write(&d, g, &out);
+	assert_non_null(strstr(str_text(&out), "error: and 7 more errors\n"));
+	graph_free(g);
+	diags_fini(&d);
+}
+
 static void long_lines(void **state)
 {
 	struct graph *g = graph_new();
@@ -355,6 +372,7 @@ int main(void)
 		cmocka_unit_test(authdiff_environments),
 		cmocka_unit_test(pictures),
 		cmocka_unit_test(diagnostics),
+		cmocka_unit_test(too_many_mistakes),
 		cmocka_unit_test(long_lines),
 	};
 

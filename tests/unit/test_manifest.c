@@ -519,6 +519,36 @@ static void a_large_mapping(void **state)
 	loaded_fini(&l);
 }
 
+static void add_slots(struct str *text, const char *name, int from, int n)
+{
+	str_addf(text, "  %s:\n    slots:\n", name);
+	for (int i = from; i < from + n; i++)
+		str_addf(text, "      /s%d: own\n", i);
+}
+
+/* What one template may hold, two may not: the second use of both is reported too. */
+static void too_many_slots(void **state)
+{
+	auto_str text = STR_INIT;
+	struct loaded l;
+
+	(void)state;
+	str_add(&text, "templates:\n");
+	add_slots(&text, "half", 0, 600);
+	add_slots(&text, "other", 600, 600);
+	str_add(&text, "    like: half\n"
+		       "environments:\n"
+		       "  one: {like: half, run: x}\n");
+	l = load_good(str_text(&text));
+	loaded_fini(&l);
+	str_add(&text, "  two: {like: other, run: x}\n  three: {like: other, run: x}\n");
+	l = load(str_text(&text));
+	assert_int_equal(l.r, PE_BAD);
+	assert_string_equal(l.d.v[0].text, "more than 1024 slots");
+	assert_non_null(strstr(l.d.v[l.d.n - 1].text, "\"three\" has too many slots"));
+	loaded_fini(&l);
+}
+
 static void files(void **state)
 {
 	static const struct path_base cwd = { .cwd = "/else", .home = "/h" };
@@ -588,6 +618,7 @@ int main(void)
 		cmocka_unit_test(nothing_in_it),
 		cmocka_unit_test(aliases_do_not_multiply),
 		cmocka_unit_test(a_large_mapping),
+		cmocka_unit_test(too_many_slots),
 		cmocka_unit_test(files),
 		cmocka_unit_test(words),
 	};

@@ -46,12 +46,15 @@ static int say_json(const struct graph *g, const struct diags *d)
 {
 	auto_str out = STR_INIT;
 	struct json j = JSON_INIT(&out);
+	int64_t warnings = 0;
 
+	for (size_t i = 0; i < d->n; i++)
+		warnings += d->v[i].warning;
 	json_open(&j, '{');
 	json_kbool(&j, "ok", d->n_errors == 0);
 	json_kint(&j, "environments", (int64_t)g->n_envs);
 	json_kint(&j, "errors", (int64_t)d->n_errors);
-	json_kint(&j, "warnings", (int64_t)(d->n - MIN(d->n, d->n_errors)));
+	json_kint(&j, "warnings", warnings);
 	json_key(&j, "diagnostics");
 	diags_to_json(d, &j);
 	json_close(&j, '}');
