@@ -98,11 +98,15 @@ lib_device() { # PATH MODE GROUP: the machine's node under other permissions
 	mount --bind "$node" "$1"
 }
 
-lib_private() { # DIR: writes below it stay in this test
+# Writes below DIR stay in this test, and DIR/polder is a plain directory: an overlay
+# cannot be mounted with mapped ids.
+lib_private() { # DIR
 	local name=${1//\//-}
 	mkdir -p "$T/over/$name/up" "$T/over/$name/work"
 	mount -t overlay -o "lowerdir=$1,upperdir=$T/over/$name/up,workdir=$T/over/$name/work" \
 		none "$1" 2>/dev/null || mount -t tmpfs -o mode=755 none "$1"
+	mkdir -m 700 "$T/polder$name"
+	mkdir -p "$1/polder" && mount --bind "$T/polder$name" "$1/polder"
 }
 
 lib_machine() { # what root arranges for both users, in the script's own namespace
@@ -145,7 +149,7 @@ lib_end() {
 	cd /
 	if [ "$lib_root" = yes ]; then
 		kill -KILL -1 2>/dev/null # the pid namespace is this script's own
-		umount -l "$T/over" "$T/dev" 2>/dev/null
+		umount -l "$T/over" "$T/dev" /run/polder /var/lib/polder 2>/dev/null
 	else
 		# shellcheck disable=SC2046 # one word for each job
 		kill $(jobs -p) 2>/dev/null
@@ -346,8 +350,8 @@ leftovers() {
 		esac
 		echo "process ${pid#/proc/} $comm"
 	done
-	grep -E "$T/(user|root)/(run|data)|/run/polder" /proc/self/mountinfo |
-		sed 's/^/mount /'
+	grep -E " (($T/(user|root)/(run|data)|/run/polder)/|/var/lib/polder/)" \
+		/proc/self/mountinfo | sed 's/^/mount /'
 	find "$T/user/run/polder" "$T/root/run/polder" /run/polder -mindepth 1 \
 		! -name 'journal*' ! -name '*lock*' 2>/dev/null | sed 's/^/file /'
 }
