@@ -77,6 +77,18 @@ void str_addf(struct str *s, const char *fmt, ...)
 	va_end(ap);
 }
 
+void str_add_printable(struct str *s, const char *text, size_t max)
+{
+	size_t n = strlen(text), cut = max && n > max ? max : n;
+
+	while (cut < n && cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80)
+		cut--; /* not in the middle of a character */
+	for (size_t i = 0; i < cut; i++)
+		str_addc(s, (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i]);
+	if (cut < n)
+		str_add(s, "…");
+}
+
 void str_clear(struct str *s)
 {
 	s->len = 0;

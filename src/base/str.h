@@ -30,6 +30,9 @@ void str_addn(struct str *s, const void *bytes, size_t n);
 void str_addc(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void str_vaddf(struct str *s, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
+/* For a person's terminal: control characters become spaces. At most max bytes are taken
+ * (0: all), and "…" says that there was more. */
+void str_add_printable(struct str *s, const char *text, size_t max);
 void str_clear(struct str *s);
 /* Moves the text out ("" if nothing was added); NULL if memory ran out. */
 char *str_take(struct str *s);

@@ -16,7 +16,10 @@
 
 int cli_fail(const struct err *err)
 {
-	(void)fprintf(stderr, "polder: %s\n", err->text[0] ? err->text : "it failed");
+	auto_str text = STR_INIT;
+
+	str_add_printable(&text, err->text[0] ? err->text : "it failed", 0);
+	(void)fprintf(stderr, "polder: %s\n", str_text(&text));
 	return EXIT_OURS;
 }
 

@@ -87,8 +87,10 @@ static void list_text(const struct reg_list *l, struct str *out)
 
 		add_state(l->v[i], &state);
 		add_age(l->v[i]->start_ns, &age);
-		str_addf(out, "%-20s %-24s %-6s %-8s %s\n", label ? label : "", str_text(&state),
-			 str_text(&age), l->v[i]->console, l->v[i]->summary);
+		str_addf(out, "%-20s %-24s %-6s %-8s ", label ? label : "", str_text(&state),
+			 str_text(&age), l->v[i]->console);
+		str_add_printable(out, l->v[i]->summary, 60);
+		str_addc(out, '\n');
 	}
 }
 
@@ -203,8 +205,10 @@ static void show_text(const struct reg_entry *e, const char *slots, struct str *
 	reg_id_hex(&e->id, hex);
 	str_addf(out, "%s  ", label ? label : "");
 	add_state(e, out);
-	str_addf(out, "\n  id %s, start %llu%s\n  %s\n", hex, (unsigned long long)e->generation,
-		 e->kept ? "" : ", disposable", e->summary);
+	str_addf(out, "\n  id %s, start %llu%s\n  ", hex, (unsigned long long)e->generation,
+		 e->kept ? "" : ", disposable");
+	str_add_printable(out, e->summary, 0);
+	str_addc(out, '\n');
 	if (e->state != REG_STOPPED)
 		str_addf(out, "  tender %d\n", e->tender);
 	str_addf(out, "\n  %-40s %s\n", "ASKED", "ENFORCED");

@@ -103,6 +103,8 @@ static bool has_path(enum iface iface)
 /* The slot's final text, allocated. */
 static int slot_final(enum iface iface, const char *slot, char **ret, struct err *err)
 {
+	int r;
+
 	if (!has_path(iface) && !streq(slot, iface_name(iface)) &&
 	    !str_starts(slot, "dev:"))
 		return err_set(err, PE_USAGE,
@@ -113,8 +115,10 @@ static int slot_final(enum iface iface, const char *slot, char **ret, struct err
 		*ret = strdup(slot);
 		return *ret ? 0 : err_oom(err);
 	}
-	*ret = slot_path(slot);
-	if (!*ret)
+	r = slot_path(slot, ret);
+	if (r < 0)
+		return err_oom(err);
+	if (r > 0)
 		return err_set(
 			err, PE_USAGE,
 			"\"%.80s\": the slot of a %s is an absolute path "

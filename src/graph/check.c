@@ -12,344 +12,8 @@
  * Sentences name the slot and not the environment where there is a position: a template
  * that a thousand environments use is reported once.
  */
-#include "graph/graph-internal.h"
+#include "graph/check-internal.h"
 #include "graph/kinds.h"
-
-struct check {
-	struct graph *graph;
-	const struct host_facts *facts;
-	bool accept_weaker;
-	struct diags *diags;
-};
-
-#define ERROR(c, pos, hint, ...) diags_add((c)->diags, (pos), false, (hint), __VA_ARGS__)
-#define WARN(c, pos, hint, ...) diags_add((c)->diags, (pos), true, (hint), __VA_ARGS__)
-
-/* What is there, but less than was asked for. */
-static void weaker(struct check *c, struct pos pos, const char *what)
-{
-	diags_add(c->diags, pos, c->accept_weaker,
-		  c->accept_weaker ? NULL : "--accept-weaker starts it nevertheless",
-		  "weaker than asked: %s", what);
-}
-
-/* ---- one binding ---- */
-
-static bool is_below(const char *path, const char *prefix)
-{
-	return path_below(path, prefix) != NULL;
-}
-
-static const char *kernel_place(const char *path)
-{
-	static const char *const places[] = { "/proc", "/sys" };
-
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if (is_below(path, places[i]))
-			return places[i];
-	return NULL;
-}
-
-static void check_places(struct check *c, const struct binding *b)
-{
-	const char *place;
-
-	if (*b->slot == '/' && (place = kernel_place(b->slot)))
-		ERROR(c, b->pos, NULL,
-		      "\"%s\": %s is made by Polder and cannot be bound over", b->slot,
-		      place);
-	else if (streq(b->slot, "/dev"))
-		ERROR(c, b->pos, NULL,
-		      "\"/dev\" is made by Polder and cannot be bound over");
-	if (b->source == SRC_HOST && b->ref && (place = kernel_place(b->ref)))
-		ERROR(c, b->pos, "every environment has its own /proc",
-		      "\"%s\": %s of the host is the kernel's, and no directory to grant",
-		      b->slot, place);
-}
-
-static void check_option(struct check *c, const struct binding *b, const struct kv *o)
-{
-	const struct option_kind *k = kind_option(o->key, b->iface);
-	auto_str known = STR_INIT;
-
-	if (!k) {
-		const char *near = kind_nearest_word(o->key, b->iface);
-		auto_free char *hint = near ? str_printf("did you mean %s?", near) : NULL;
-
-		kind_list_options(b->iface, &known);
-		ERROR(c, o->pos, hint, "\"%s\": a %s has no option \"%s\"; there are: %s",
-		      b->slot, iface_name(b->iface), o->key, str_text(&known));
-	} else if (!b->unbound && !(k->sources & (1u << b->source))) {
-		ERROR(c, o->pos, NULL, "\"%s\": %s does not go with the source %s",
-		      b->slot, o->key, source_name(b->source));
-	} else if (!arg_valid(k->arg, o->value)) {
-		ERROR(c, o->pos, NULL, "\"%s\": %s takes %s%s%s%s", b->slot, o->key,
-		      arg_like(k->arg), o->value ? ", not \"" : "",
-		      o->value ? o->value : "", o->value ? "\"" : "");
-	} else if (kv_find(b->options, b->n_options, o->key) != o) {
-		ERROR(c, o->pos, NULL, "\"%s\": %s is given twice", b->slot, o->key);
-	}
-}
-
-static bool has_tree(const struct binding *b)
-{
-	return b->source == SRC_PARENT || b->source == SRC_HOST || b->source == SRC_ENV ||
-	       b->source == SRC_STORE;
-}
-
-static void check_caretaker(struct check *c, const struct binding *b, const struct kv *t)
-{
-	const struct caretaker_kind *k = kind_caretaker(t->key);
-	auto_str known = STR_INIT;
-
-	kind_list_caretakers(b->iface, &known);
-	if (known.len == 0)
-		str_add(&known, "none yet");
-	if (!k) {
-		const char *near = kind_nearest_word(t->key, b->iface);
-		auto_free char *hint = near ? str_printf("did you mean %s?", near) : NULL;
-
-		ERROR(c, t->pos, hint,
-		      "\"%s\": there is no caretaker \"%s\"; for a %s there "
-		      "are: %s",
-		      b->slot, t->key, iface_name(b->iface), str_text(&known));
-	} else if (!(k->ifaces & (1u << b->iface))) {
-		ERROR(c, t->pos, NULL,
-		      "\"%s\": the caretaker %s has no meaning for a %s; "
-		      "there are: %s",
-		      b->slot, t->key, iface_name(b->iface), str_text(&known));
-	} else if (!k->there) {
-		ERROR(c, t->pos, NULL,
-		      "\"%s\": the caretaker %s is not available yet for a "
-		      "%s; there are: %s",
-		      b->slot, t->key, iface_name(b->iface), str_text(&known));
-	} else if (!arg_valid(k->arg, t->value)) {
-		ERROR(c, t->pos, NULL, "\"%s\": %s takes %s%s%s%s", b->slot, t->key,
-		      arg_like(k->arg), t->value ? ", not \"" : "",
-		      t->value ? t->value : "", t->value ? "\"" : "");
-	} else if (kv_find(b->through, b->n_through, t->key) != t) {
-		ERROR(c, t->pos, NULL, "\"%s\": %s is given twice", b->slot, t->key);
-	} else if (streq(t->key, "subdir") && !has_tree(b)) {
-		ERROR(c, t->pos, NULL, "\"%s\": subdir= has nothing to choose from in %s",
-		      b->slot, source_name(b->source));
-	}
-}
-
-static void check_size(struct check *c, const struct binding *b)
-{
-	const struct kv *size = binding_option(b, "size");
-	uint64_t n;
-
-	if (b->iface == IF_CONSOLE && size && size->value &&
-	    str_to_bytes(size->value, &n) && (n < 4096 || n > 64 << 20))
-		ERROR(c, size->pos, NULL,
-		      "\"console\": a ring holds from 4K to 64M, not %s", size->value);
-}
-
-static void check_fakes(struct check *c, const struct binding *b)
-{
-	if (b->n_fakes > 0 && (b->iface != IF_DIR || b->source != SRC_FAKE))
-		ERROR(c, b->pos, NULL, "\"%s\": files belong to a dir from fake",
-		      b->slot);
-	else if (b->iface == IF_DIR && b->source == SRC_FAKE && b->n_fakes == 0)
-		ERROR(c, b->pos, "in a manifest: {from: fake, files: {NAME: TEXT}}",
-		      "\"%s\": a fake directory needs files, which a manifest gives",
-		      b->slot);
-}
-
-/* Options that a source cannot do without, and kernel ability that they need. */
-static void check_source_options(struct check *c, const struct binding *b)
-{
-	const struct kv *o;
-
-	if (b->iface == IF_IDENTITY && (o = binding_option(b, "root")) &&
-	    !c->facts->root && !c->facts->subuid)
-		ERROR(c, o->pos,
-		      "the administrator adds a line for you to /etc/subuid and "
-		      "/etc/subgid",
-		      "\"identity\": root needs a range of user ids, and this "
-		      "user has none");
-	if (b->iface == IF_IDENTITY && b->source == SRC_FAKE && b->n_options == 0)
-		ERROR(c, b->pos, NULL,
-		      "\"identity\": fake needs hostname=, user= or "
-		      "machine-id=");
-	check_size(c, b);
-	check_fakes(c, b);
-}
-
-static void check_cut(struct check *c, const struct binding *b, enum cut given)
-{
-	const struct kv *o = binding_option(b, "cut");
-	enum cut asked = CUT_COMPLETE;
-
-	if (!o || !o->value || !arg_valid(ARG_CUT, o->value))
-		return;
-	while (!streq(cut_name(asked), o->value))
-		asked++;
-	if (given > asked) {
-		auto_free char *what =
-			str_printf("\"%s\": cut=%s is not available yet for a %s from "
-				   "%s; cutting it is %s",
-				   b->slot, o->value, iface_name(b->iface),
-				   source_name(b->source), cut_name(given));
-
-		weaker(c, o->pos, what ? what : "out of memory");
-	}
-}
-
-/* A path for a net, a word for a dir: the same source, the wrong kind of ref. */
-static bool check_host_ref(struct check *c, const struct binding *b)
-{
-	bool is_path = b->ref && *b->ref == '/';
-	bool wants_path = b->iface == IF_DIR || b->iface == IF_SOCKET;
-
-	if (b->source != SRC_HOST || is_path == wants_path)
-		return true;
-	if (wants_path)
-		ERROR(c, b->pos, NULL,
-		      "\"%s\": a %s needs a path of the host, as host:/srv/x", b->slot,
-		      iface_name(b->iface));
-	else
-		ERROR(c, b->pos, NULL, "\"%s\": a %s is no path of the host", b->slot,
-		      iface_name(b->iface));
-	return false;
-}
-
-static void check_enforced(struct check *c, const struct binding *b)
-{
-	struct enforcement e = binding_enforcement(b, c->facts);
-
-	if (e.weaker) {
-		auto_free char *what = str_printf("\"%s\": %s", b->slot, e.how);
-
-		weaker(c, b->pos, what ? what : "out of memory");
-	}
-	if (b->iface == IF_DIR && (b->source == SRC_HOST || b->source == SRC_PARENT) &&
-	    c->facts->root && !c->facts->idmap)
-		ERROR(c, b->pos, NULL,
-		      "\"%s\": started by root, host files are reached "
-		      "through idmapped mounts, which this kernel does not have",
-		      b->slot);
-	check_cut(c, b, e.cut);
-}
-
-static void check_source(struct check *c, const struct binding *b)
-{
-	bool is_root = b->iface == IF_DIR && streq(b->slot, "/");
-	const struct source_kind *k =
-		kind_source(b->program, b->iface, is_root, b->source);
-	const char *missing = need_missing(k->need, c->facts);
-
-	if (str_starts(b->slot, "dev:")) {
-		ERROR(c, b->pos, NULL,
-		      "\"%s\": dev: names a device of a unikernel, and this is "
-		      "a Linux program",
-		      b->slot);
-		return;
-	}
-	if (!k->refused && !check_host_ref(c, b))
-		return;
-	if (k->refused) {
-		ERROR(c, b->pos, NULL, "\"%s\" cannot be %s: %s", b->slot,
-		      source_name(b->source), k->refused);
-		return;
-	}
-	if (missing)
-		ERROR(c, b->pos, NULL, "\"%s\" cannot be %s: %s", b->slot,
-		      source_name(b->source), missing);
-	if (k->weak)
-		WARN(c, b->pos, NULL, "%s", k->weak);
-	check_enforced(c, b);
-	check_source_options(c, b);
-}
-
-static void check_resolved(struct check *c, struct binding *b)
-{
-	if (b->iface == b->server->iface)
-		return;
-	ERROR(c, b->pos, NULL, "\"%s\" needs a %s, and \"%s\" is a %s", b->slot,
-	      iface_name(b->iface), b->ref, iface_name(b->server->iface));
-	b->server = NULL;
-}
-
-static const char *nearest_env(const struct graph *g, const char *name)
-{
-	const char *best = NULL;
-	size_t n = MIN(g->n_envs, (size_t)1000);
-	auto_free const char **names = calloc(n + 1, sizeof(*names));
-
-	for (size_t i = 0; names && i < n; i++)
-		names[i] = g->envs[i]->name;
-	if (names)
-		best = str_nearest(name, names, n);
-	return best && *best ? best : NULL;
-}
-
-static void no_such_env(struct check *c, struct pos pos, const char *name)
-{
-	const char *near = nearest_env(c->graph, name);
-	auto_free char *hint = near ? str_printf("did you mean %s?", near) : NULL;
-
-	ERROR(c, pos, hint, "there is no environment \"%s\"", name);
-}
-
-static void no_such_server(struct check *c, const struct binding *b, const struct genv *e,
-			   const char *server)
-{
-	auto_str list = STR_INIT;
-
-	for (size_t i = 0; i < MIN(e->n_exposes, (size_t)10); i++)
-		str_addf(&list, "%s%s", i ? ", " : "it exposes: ", e->exposes[i].name);
-	ERROR(c, b->pos, list.len ? str_text(&list) : "it exposes nothing",
-	      "\"%s\" exposes no server \"%s\"", e->name, server);
-}
-
-static void resolve(struct check *c, struct binding *b)
-{
-	char name[MAX_NAME + 1];
-	const char *slash = strchr(b->ref, '/');
-	size_t n = slash ? (size_t)(slash - b->ref) : sizeof(name);
-
-	if (n >= sizeof(name))
-		return; /* binding_parse_source lets no such ref through */
-	memcpy(name, b->ref, n);
-	name[n] = '\0';
-	b->server = NULL;
-	b->server_env = graph_env(c->graph, name);
-	if (!b->server_env) {
-		no_such_env(c, b->pos, name);
-		return;
-	}
-	b->server = genv_expose(b->server_env, slash + 1);
-	if (b->server)
-		check_resolved(c, b);
-	else
-		no_such_server(c, b, b->server_env, slash + 1);
-}
-
-static void check_binding(struct check *c, struct binding *b)
-{
-	if (b->unbound && !b->optional) {
-		ERROR(c, b->pos, "write from:, or optional: true",
-		      "\"%s\" is declared and "
-		      "bound to nothing",
-		      b->slot);
-		return;
-	}
-	for (size_t i = 0; i < b->n_options; i++)
-		check_option(c, b, &b->options[i]);
-	for (size_t i = 0; i < b->n_through; i++)
-		check_caretaker(c, b, &b->through[i]);
-	if (b->unbound)
-		return;
-	check_source(c, b);
-	check_places(c, b);
-	if (b->source == SRC_ENV && b->ref &&
-	    (b->iface == IF_DIR || b->iface == IF_SOCKET))
-		resolve(c, b);
-}
-
-/* ---- one environment ---- */
 
 static void check_limit(struct check *c, struct pos pos, const char *name, uint64_t asked,
 			bool there)
@@ -428,7 +92,7 @@ static void check_root(struct check *c, const struct genv *e)
 	if (b && e->root && !b->unbound)
 		ERROR(c, b->pos, NULL,
 		      "the root is given twice: as root and as the slot \"/\"");
-	if (e->root && kernel_place(e->root))
+	if (e->root && check_kernel_place(e->root))
 		ERROR(c, e->pos, NULL, "\"%s\" cannot be a root", e->root);
 }
 
@@ -439,9 +103,23 @@ static void check_exposes(struct check *c, const struct genv *e)
 		const struct expose *x = &e->exposes[i];
 
 		if (streq(x->path, "/") || streq(x->path, "/dev") ||
-		    kernel_place(x->path))
+		    check_kernel_place(x->path))
 			ERROR(c, x->pos, NULL, "\"%s\": %s cannot be exposed", x->name,
 			      x->path);
+	}
+}
+
+/* Nothing can be inside of a socket. */
+static void check_below_sockets(struct check *c, const struct genv *e)
+{
+	for (size_t i = 0; i < e->n_bindings; i++) {
+		const struct binding *s = &e->bindings[i];
+
+		for (size_t k = 0; s->iface == IF_SOCKET && k < e->n_bindings; k++)
+			if (k != i && path_below(e->bindings[k].slot, s->slot))
+				ERROR(c, e->bindings[k].pos, NULL,
+				      "\"%s\" is below the socket \"%s\"",
+				      e->bindings[k].slot, s->slot);
 	}
 }
 
@@ -450,7 +128,7 @@ static void check_after(struct check *c, struct genv *e)
 	for (size_t i = 0; i < e->n_after; i++) {
 		e->after[i].env = graph_env(c->graph, e->after[i].name);
 		if (!e->after[i].env)
-			no_such_env(c, e->after[i].pos, e->after[i].name);
+			check_no_such_env(c, e->after[i].pos, e->after[i].name);
 	}
 }
 
@@ -472,6 +150,7 @@ static void check_env(struct check *c, struct genv *e)
 	check_parent(c, e, pos);
 	check_root(c, e);
 	check_exposes(c, e);
+	check_below_sockets(c, e);
 	check_after(c, e);
 }
 

@@ -322,13 +322,14 @@ static int check_expose(const struct genv *e, enum iface iface, const char *name
 int genv_add_expose(struct genv *e, enum iface iface, const char *name, const char *path,
 		    struct pos pos, struct expose **ret, struct err *err)
 {
-	auto_free char *copy = slot_path(path), *label = strdup(name);
+	auto_free char *copy = NULL, *label = strdup(name);
 	int r = check_expose(e, iface, name, err);
 	struct expose *room;
 
 	if (r != 0)
 		return r;
-	if (!copy)
+	r = slot_path(path, &copy);
+	if (r == PE_USAGE)
 		return err_set(err, PE_USAGE,
 			       "\"%s\": a server's path is absolute, inside the "
 			       "environment, without \"..\"",
@@ -336,7 +337,7 @@ int genv_add_expose(struct genv *e, enum iface iface, const char *name, const ch
 	room = list_room(e->exposes, e->n_exposes, sizeof(*room));
 	if (room)
 		e->exposes = room;
-	if (!room || !label)
+	if (r < 0 || !room || !label)
 		return err_oom(err);
 	room[e->n_exposes] =
 		(struct expose){ TAKE_PTR(label), iface, TAKE_PTR(copy), pos };

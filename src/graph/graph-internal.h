@@ -26,9 +26,9 @@ void *list_room(void *v, size_t n, size_t size);
 bool text_plain(const char *text);
 /* Plain, relative, no "..", not empty, no "//". */
 bool relative_path_valid(const char *path);
-/* A plain absolute path without "." "//" and a slash at the end; NULL: not absolute, has
- * "..", too long, or no memory. */
-char *slot_path(const char *path);
+/* *ret: the plain absolute path without "." "//" and a slash at the end, allocated.
+ * PE_USAGE: not absolute, not plain, has "..", too long. */
+int slot_path(const char *path, char **ret);
 /* What the path has after prefix, which covers it: "" or "/rest"; NULL: it does not. */
 const char *path_below(const char *path, const char *prefix);
 

@@ -92,6 +92,9 @@ static bool why_default(const struct genv *e, const char *path, struct str *out)
 		  true },
 		{ "/dev", "a few harmless devices are there", true },
 		{ "/tmp", "an empty one of its own is there", true },
+		{ "/var/tmp", "an empty one of its own is there", false },
+		{ "/run", "an empty one of its own is there", true },
+		{ "/home/user", "an empty home of its own is there", true },
 		{ "/usr", "the host's programs are there, read-only", false },
 		{ "/bin", "the host's programs are there, read-only", false },
 		{ "/sbin", "the host's programs are there, read-only", false },
@@ -129,10 +132,10 @@ static bool why_default(const struct genv *e, const char *path, struct str *out)
 
 static bool why_path(const struct genv *e, const char *path, struct str *out)
 {
-	auto_free char *clean = slot_path(path);
+	auto_free char *clean = NULL;
 	const struct binding *b;
 
-	if (!clean) {
+	if (slot_path(path, &clean) != 0) {
 		str_addf(out, "\"%s\" is no absolute path without \"..\"\n", path);
 		return false;
 	}

@@ -135,16 +135,17 @@ static bool add_components(struct str *out, const char *p, bool keep_dotdot)
 	return true;
 }
 
-char *slot_path(const char *path)
+int slot_path(const char *path, char **ret)
 {
 	auto_str out = STR_INIT;
 
 	if (*path != '/' || strlen(path) > MAX_SLOT || !text_plain(path) ||
 	    !add_components(&out, path, false))
-		return NULL;
+		return PE_USAGE;
 	if (out.len == 0)
 		str_addc(&out, '/');
-	return str_take(&out);
+	*ret = str_take(&out);
+	return *ret ? 0 : -ENOMEM;
 }
 
 const char *path_below(const char *path, const char *prefix)

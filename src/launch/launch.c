@@ -455,9 +455,9 @@ static int await_start(int fd, int *ret_code, struct err *err)
 		return r;
 	if (len != sizeof(ready))
 		return err_set(err, PE_REFUSED, "the environment's tender died while starting");
+	*ret_code = ready.code;
 	if (ready.code == 0)
 		return 0;
-	*ret_code = ready.code;
 	ready.text[sizeof(ready.text) - 1] = '\0';
 	return err_set(err, PE_REFUSED, "%s", ready.text);
 }

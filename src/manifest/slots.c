@@ -44,6 +44,8 @@ static struct binding *make_room(struct load *l, struct genv *e, const struct yp
 	if (r == PE_EXISTS && e->n_bindings == before) {
 		struct binding *old = genv_binding_of(e, iface, slot);
 
+		if (!old)
+			r = -ENOMEM; /* it was there a moment ago */
 		if (old && old->mark != l->layer) {
 			genv_drop_binding(e, old);
 			r = genv_add_binding(e, iface, slot, key->pos, &b, &err);

@@ -22,6 +22,9 @@ int compose_check(int argc, char **argv);
 int compose_show(int argc, char **argv);
 int compose_why(int argc, char **argv);
 int compose_authdiff(int argc, char **argv);
+int compose_up(int argc, char **argv);
+int compose_down(int argc, char **argv);
+int compose_run(int argc, char **argv);
 
 /* Reads a manifest; ./ and ~/ as the caller's. On PE_BAD the graph is there too, as far
  * as it was understood, and the mistakes are in d. Other errors: *ret is NULL. */

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "sandbox/sandbox.h"
+
 static const struct subcommand subcommands[] = {
 	{ "check", "check [--json] [--accept-weaker] [--facts all] FILE",
 	  "say everything that is wrong with a manifest", compose_check },
@@ -12,6 +14,11 @@ static const struct subcommand subcommands[] = {
 	  "why an environment can use a slot or path, or why it cannot", compose_why },
 	{ "authdiff", "authdiff [--json] OLD NEW",
 	  "which authority a change gives or takes", compose_authdiff },
+	{ "up", "up [--json] [--accept-weaker] FILE", "start what a manifest says",
+	  compose_up },
+	{ "down", "down [--rm] FILE", "stop it, clients before servers", compose_down },
+	{ "run", "run -f FILE [-d] ENV [-- COMMAND…]",
+	  "run one environment of a manifest", compose_run },
 };
 
 static const struct subcommand *current;
@@ -40,6 +47,7 @@ int main(int argc, char **argv)
 {
 	const char *names[ARRAY_LEN(subcommands)], *near;
 
+	sandbox_title_area(argc, argv);
 	if (argc < 2) {
 		list(stderr);
 		return EXIT_TROUBLE;
