@@ -58,7 +58,7 @@ static void why(void **state)
 	bind(e, "/data/deep=/tmp/y", 11);
 	bind(e, "/data/deep/gone=null", 12);
 	bind(e, "/sub=/srv,subdir=a/b", 13);
-	bind(e, "socket:/run/db=env:db/sql", 14);
+	bind(e, "socket:/srv/db=env:db/sql", 14);
 	bind(e, "console=null", 15);
 	assert_int_equal(genv_add_defaults(e), 0);
 	assert_int_equal(graph_check(g, &facts, false, &d), 0);
@@ -75,9 +75,10 @@ static void why(void **state)
 		 "web cannot use /data/deep/gone/z, because "
 		 "f.yaml:12:5 says");
 	want_why(g, "/sub/c", true, "it is /srv/a/b/c of the host");
-	want_why(g, "/run/db", true, "\"db\" exposes /run/sql as \"sql\" at f.yaml:2:3");
-	want_why(g, "socket:/run/db", true, "socket:/run/db=env:db/sql");
-	want_why(g, "/run/db/x", false, "nothing is bound");
+	want_why(g, "/srv/db", true, "\"db\" exposes /run/sql as \"sql\" at f.yaml:2:3");
+	want_why(g, "socket:/srv/db", true, "socket:/srv/db=env:db/sql");
+	want_why(g, "/srv/db/x", false, "nothing is bound");
+	want_why(g, "/run/x", true, "an empty one of its own");
 	want_why(g, "console", false, "because f.yaml:15:5 says console=null");
 	want_why(g, "net", false, "the default of a Linux program is net=null");
 	want_why(g, "clock", true, "the default of a Linux program is clock=parent");

@@ -500,6 +500,23 @@ static void whole_environments(void **state)
 	world_fini(&w);
 }
 
+static void below_a_socket(void **state)
+{
+	struct host_facts facts = HOST_FACTS_ALL;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	bind(&w, "socket:/run/s=null");
+	bind(&w, "/run/sx=own");
+	bind(&w, "/run=own");
+	assert_int_equal(graph_check(w.g, &facts, false, &w.d), 0);
+	bind(&w, "/run/s/x=own");
+	assert_int_equal(graph_check(w.g, &facts, false, &w.d), PE_REFUSED);
+	assert_string_equal(w.d.v[0].text, "\"/run/s/x\" is below the socket \"/run/s\"");
+	world_fini(&w);
+}
+
 static void unbound_slots(void **state)
 {
 	struct host_facts facts = HOST_FACTS_ALL;
@@ -532,6 +549,7 @@ int main(void)
 		cmocka_unit_test(limits_of_a_child),
 		cmocka_unit_test(limits_that_cannot_be_enforced),
 		cmocka_unit_test(whole_environments),
+		cmocka_unit_test(below_a_socket),
 		cmocka_unit_test(unbound_slots),
 	};
 
