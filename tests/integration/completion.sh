@@ -29,9 +29,9 @@ offers() { # WORD…: what completes the last of them, in one line
 }
 
 check_out "commands" '^run$' offers polder ru
-check_out "all commands" 'authdiff up down help' offers polder ""
+check_out "all commands" 'authdiff up down help version' offers polder ""
 check_out "options of run" '--profile' offers polder run --pro
-check_out "what runs can be stopped" '^--help web job$' offers polder stop ""
+check_out "what runs can be stopped" '^-s -t --help web job$' offers polder stop ""
 check_out "what is stopped can be started" '^--help db$' offers polder start ""
 check_out "any can be removed" 'web db job$' offers polder rm ""
 check_out "only what runs can be entered" '-- web$' offers polder exec ""
@@ -42,5 +42,18 @@ check_out "bindings" 'net=null' offers polder run -g net
 check_out "files to grant" 'other.txt' offers polder run -r o
 check_out "the program inside" 'other.txt' offers polder run -- cat o
 check_out "nothing for an unknown command" '^$' offers polder nonsense ""
+
+# What the program knows, completion knows, and the other way round.
+offered() { offers polder "" | tr ' ' '\n' | grep -v '^--' | sort; }
+known() { "$POLDER_BUILD/polder" help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | sort -u; }
+same() {
+	known | grep -vx polder >"$T/known"
+	offered | diff - "$T/known"
+}
+if [ -x "$POLDER_BUILD/polder" ]; then
+	check "the same commands as polder help" same
+else
+	skip "the same commands as polder help" "there is no polder in $POLDER_BUILD"
+fi
 
 done_testing
