@@ -139,12 +139,9 @@ static int time_namespace(int64_t offset_ns)
 	return r < 0 ? (int)r : 0;
 }
 
-/* Shares memory with the payload, but for a time namespace, which the kernel ties to
- * memory: then it is a fork. */
-static void start_payload(struct init *in)
+static void prepare_meeting(struct init *in)
 {
-	static _Alignas(16) char stack[PAYLOAD_STACK];
-	int flags = SIGCHLD | CLONE_FILES | CLONE_VM, pipefd[2];
+	int pipefd[2];
 
 	in->meet = mmap(NULL, sizeof(*in->meet), PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -155,6 +152,15 @@ static void start_payload(struct init *in)
 	in->payload = (struct payload){ .meet = in->meet, .spec = in->spec, .io = in->st->io,
 					.exec_pipe = pipefd[1], .slave = -1,
 					.umask = in->st->umask };
+}
+
+/* Shares memory with the payload, but for a time namespace, which the kernel ties to
+ * memory: then it is a fork. */
+static void start_payload(struct init *in)
+{
+	static _Alignas(16) char stack[PAYLOAD_STACK];
+	int flags = SIGCHLD | CLONE_FILES | CLONE_VM;
+
 	if (in->spec->flags & SPEC_TIMENS) {
 		int r = time_namespace(in->spec->mono_offset_ns);
 
@@ -213,16 +219,16 @@ static void open_terminal(struct init *in)
 	struct init_msg m = { .kind = SANDBOX_PTY };
 	int r;
 
-	if (!io->pty)
-		return;
 	r = pty_open(AT_FDCWD, io->rows, io->cols, &in->master, &in->payload.slave);
 	if (r < 0)
 		fail_sys(in, r, "cannot make a terminal for the environment");
 	(void)SYS3(SYS_ioctl, in->payload.slave, TIOCSCTTY, 0);
-	(void)SYS2(SYS_setpgid, in->pid, in->pid);
-	(void)SYS3(SYS_ioctl, in->payload.slave, TIOCSPGRP, &in->pid);
 	(void)chan_send(in->st->chan, &m, &in->master, 1);
 	sys_close(in->master);
+	/* A child of the session's leader has its terminal only if it is born later. */
+	start_payload(in);
+	(void)SYS2(SYS_setpgid, in->pid, in->pid);
+	(void)SYS3(SYS_ioctl, in->payload.slave, TIOCSPGRP, &in->pid);
 }
 
 static void join_network(struct init *in)
@@ -394,10 +400,13 @@ _Noreturn void init_main(struct init_start *st)
 		wait_for(&in, INIT_MAPPED);
 	if (st->new_cgroup && SYS1(SYS_unshare, CLONE_NEWCGROUP) < 0)
 		fail_sys(&in, -EPERM, "cannot make a cgroup namespace");
-	start_payload(&in);
+	prepare_meeting(&in);
+	if (!st->io->pty)
+		start_payload(&in);
 	write_maps(&in);
 	build(&in);
-	open_terminal(&in);
+	if (st->io->pty)
+		open_terminal(&in);
 	join_network(&in);
 	wait_for(&in, INIT_GO);
 	futex_set(&in.meet->released, 1);
