@@ -108,6 +108,19 @@ check_rc 125 "a bad file has no authority to compare" "$compose" authdiff bad.ya
 for file in "$POLDER_SOURCE"/examples/*.yaml; do
 	check_out "examples/${file##*/} is right" 'nothing wrong' "$compose" check --facts all "$file"
 done
+nullified() { # FILE: with every slot on null
+	"$compose" show -f "$1" --json --facts all |
+		jq -f "$POLDER_SOURCE/tests/integration/all-null.jq" >null.yaml &&
+		"$compose" check --facts all null.yaml &&
+		"$compose" authdiff "$1" null.yaml
+}
+nullified_gives() { # what authdiff calls a gain, limits apart
+	nullified "$1" | grep -v ' limit ' || :
+}
+for file in "$POLDER_SOURCE"/examples/*.yaml; do
+	check_rc 1 "examples/${file##*/} can have every slot on null" nullified "$file"
+	check_no_out "and gains nothing by it" '\(gives' nullified_gives "$file"
+done
 examples_of_the_page() { # each ```yaml block of docs/manifest.md that declares something
 	awk '/^```yaml/ { on = 1; n++; next } /^```/ { on = 0 } on { print > ("page" n ".yaml") }' \
 		"$POLDER_SOURCE/docs/manifest.md"
