@@ -12,6 +12,7 @@
 #include "sandbox/facts.h"
 
 #define STOP_MS 10000u
+#define GONE_MS 1000u
 
 typedef int verb_fn(struct cli_state *st, struct reg_entry *e, void *arg, struct err *err);
 
@@ -62,6 +63,23 @@ int cmd_resume(int argc, char **argv)
 
 /* ---- wait ---- */
 
+/* It may end between our look at it and our request: then its record says how. */
+static bool ended_meanwhile(struct cli_state *st, const struct reg_entry *e, int *ret_status)
+{
+	struct reg_entry *now = NULL;
+	char hex[REG_ID_HEX];
+	bool ended;
+
+	reg_id_hex(&e->id, hex);
+	ended = registry_wait(st->reg, &e->id, e->generation, GONE_MS, NULL) == 0 &&
+		registry_find(st->reg, hex, &now, NULL) == 0 &&
+		now->generation == e->generation && now->has_status;
+	if (ended)
+		*ret_status = now->status;
+	reg_entry_free(now);
+	return ended;
+}
+
 static int wait_for_end(struct cli_state *st, const struct reg_entry *e, int *ret_status,
 			struct err *err)
 {
@@ -77,7 +95,7 @@ static int wait_for_end(struct cli_state *st, const struct reg_entry *e, int *re
 	if (r == 0)
 		r = client_answer(sock, &a, err);
 	if (r != 0)
-		return r;
+		return ended_meanwhile(st, e, ret_status) ? 0 : r;
 	*ret_status = (int)get_u32(&a.r);
 	client_answer_fini(&a);
 	return registry_wait(st->reg, &e->id, e->generation, 5000, err);
@@ -123,8 +141,8 @@ int cli_stop(struct cli_state *st, const struct reg_entry *e, int sig, uint64_t 
 	r = client_ask(st->reg, e, CTL_STOP, &body, NULL, 0, &sock, err);
 	if (r == 0)
 		r = client_answer(sock, &a, err);
-	if (r != 0)
-		return r;
+	if (r != 0) /* it may have ended by itself meanwhile */
+		return registry_wait(st->reg, &e->id, e->generation, GONE_MS, NULL) == 0 ? 0 : r;
 	client_answer_fini(&a);
 	return registry_wait(st->reg, &e->id, e->generation, 5000, err);
 }

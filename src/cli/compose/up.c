@@ -21,6 +21,7 @@
 
 #define STOP_MS 10000u
 #define END_MS 5000u
+#define GONE_MS 1000u
 
 struct up {
 	struct places places;
@@ -126,8 +127,8 @@ static int stop_member(struct up *u, const struct reg_entry *e, struct err *err)
 	r = client_ask(u->reg, e, CTL_STOP, &body, NULL, 0, &sock, err);
 	if (r == 0)
 		r = client_answer(sock, &a, err);
-	if (r != 0)
-		return r;
+	if (r != 0) /* it may have ended by itself meanwhile */
+		return registry_wait(u->reg, &e->id, e->generation, GONE_MS, NULL) == 0 ? 0 : r;
 	client_answer_fini(&a);
 	return registry_wait(u->reg, &e->id, e->generation, END_MS, err);
 }
