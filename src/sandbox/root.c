@@ -14,7 +14,9 @@
  *
  * Targets lie partly in granted directories, so their content is hostile: a target is
  * looked up without following any symbolic link, beneath the new root, and is made only
- * on our own tmpfs: Polder never makes a mount point on the host.
+ * on our own tmpfs: Polder never makes a mount point on the host. Until the first grant
+ * is attached everything below the new root is our own making, and targets are simply
+ * made by name (own_ground): that is most of them, on the path that every start takes.
  */
 #include <assert.h>
 #include <errno.h>
@@ -36,7 +38,8 @@ struct build {
 	struct spec *spec;
 	int root, pool, empty;
 	unsigned next; /* names in the pool */
-	bool root_is_ours, made_empty_file;
+	bool own_ground; /* nothing of anybody else is below root yet */
+	bool made_empty_file;
 	dev_t ours[2];
 	size_t n_ours;
 };
@@ -159,12 +162,38 @@ static int make_file_target(struct build *b, const char *path, int *ret_fd, stru
 	return 0;
 }
 
+/* A file or directory by its name, its parents too. */
+static int make_by_name(struct build *b, const char *path, bool is_file, uint32_t mode,
+			struct err *err)
+{
+	auto_fd parent = -1;
+	const char *leaf;
+	long r = -ENOENT;
+
+	for (int tries = 0; tries < 2 && r == -ENOENT; tries++) {
+		if (tries > 0 && (r = parent_of(b, path, &parent, &leaf, err)) != 0)
+			return (int)r;
+		r = is_file ? SYS4(SYS_mknodat, b->root, path + 1, S_IFREG | 0444, 0) :
+			      sys_mkdirat(b->root, path + 1, mode ? mode : 0755);
+	}
+	return r < 0 && r != -EEXIST ? err_neg(err, (int)r, "cannot make '%s' inside", path) : 0;
+}
+
 static int attach(struct build *b, const struct spec_mount *m, int mount_fd, bool is_file,
 		  struct err *err)
 {
 	auto_fd target = -1;
 	struct stat st;
-	int r = is_file ? make_file_target(b, m->dst, &target, err) :
+	int r;
+
+	b->own_ground &= !(m->flags & SPEC_MOUNT_GRANT) && m->kind != SPEC_MOUNT_ENV;
+	if (b->own_ground) {
+		r = make_by_name(b, m->dst, is_file, 0, err);
+		if (r == 0)
+			r = sys_move_mount(mount_fd, b->root, m->dst + 1);
+		return r < 0 ? err_neg(err, r, "cannot mount on '%s' inside", m->dst) : r;
+	}
+	r = is_file ? make_file_target(b, m->dst, &target, err) :
 			  make_dir(b, m->dst, 0, &target, err);
 
 	if (r != 0)
@@ -215,7 +244,7 @@ static int put_shadow(struct build *b, struct spec_mount *m, struct err *err)
 static int pool_dir(struct build *b, uint32_t mode, unsigned flags, int *ret_fd,
 		    struct err *err)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOEXEC };
 	auto_fd tree = -1;
 	char name[16];
 	int r;
@@ -224,9 +253,7 @@ static int pool_dir(struct build *b, uint32_t mode, unsigned flags, int *ret_fd,
 	r = sys_mkdirat(b->pool, name, mode ? mode : 0755);
 	if (r == 0)
 		r = tree = sys_open_tree(b->pool, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (flags & SPEC_MOUNT_NOEXEC)
-		attr.attr_set |= MOUNT_ATTR_NOEXEC;
-	if (r >= 0)
+	if (r >= 0 && (flags & SPEC_MOUNT_NOEXEC)) /* the rest is the pool's already */
 		r = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
 	if (r < 0)
 		return err_neg(err, r, "cannot make a scratch directory");
@@ -247,21 +274,38 @@ static int put_dir(struct build *b, struct spec_mount *m, struct err *err)
 {
 	auto_fd fd = -1;
 
-	return make_dir(b, m->dst, m->mode, &fd, err);
+	return b->own_ground ? make_by_name(b, m->dst, false, m->mode, err) :
+			       make_dir(b, m->dst, m->mode, &fd, err);
+}
+
+/* Where a new name goes: beside what exists. *owned is the parent to be closed. */
+static int new_name(struct build *b, const char *path, int *owned, int *ret_dir,
+		    const char **ret_leaf, struct err *err)
+{
+	int r;
+
+	*ret_dir = b->root;
+	*ret_leaf = path + 1;
+	if (b->own_ground && !strchr(path + 1, '/'))
+		return 0;
+	r = parent_of(b, path, owned, ret_leaf, err);
+	*ret_dir = *owned;
+	return r;
 }
 
 static int put_file(struct build *b, struct spec_mount *m, struct err *err)
 {
-	auto_fd parent = -1, fd = -1;
+	auto_fd owned = -1, fd = -1;
 	const char *leaf;
-	long r = parent_of(b, m->dst, &parent, &leaf, err);
+	int dir;
+	long r = new_name(b, m->dst, &owned, &dir, &leaf, err);
 
 	if (r != 0)
 		return (int)r;
-	if (!is_ours(b, parent))
+	if (owned >= 0 && !is_ours(b, owned))
 		return m->flags & SPEC_MOUNT_OPTIONAL ? 0 :
 			err_set(err, -EROFS, "'%s' would be written on the host", m->dst);
-	fd = sys_openat(parent, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+	fd = sys_openat(dir, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
 			m->mode ? m->mode : 0644);
 	for (size_t done = 0; fd >= 0 && done < m->data_len; done += (size_t)r) {
 		r = sys_write(fd, (const char *)m->data + done, m->data_len - done);
@@ -273,13 +317,13 @@ static int put_file(struct build *b, struct spec_mount *m, struct err *err)
 
 static int put_symlink(struct build *b, struct spec_mount *m, struct err *err)
 {
-	auto_fd parent = -1;
+	auto_fd owned = -1;
 	const char *leaf;
-	int r = parent_of(b, m->dst, &parent, &leaf, err);
+	int dir, r = new_name(b, m->dst, &owned, &dir, &leaf, err);
 
-	if (r != 0 || !is_ours(b, parent))
+	if (r != 0 || (owned >= 0 && !is_ours(b, owned)))
 		return r;
-	r = (int)SYS3(SYS_symlinkat, m->src, parent, leaf);
+	r = (int)SYS3(SYS_symlinkat, m->src, dir, leaf);
 	return r < 0 && r != -EEXIST ?
 		       err_neg(err, r, "cannot make the link '%s' inside", m->dst) : 0;
 }
@@ -420,6 +464,7 @@ static int begin(struct build *b, struct err *err)
 		if (r != 0)
 			return r;
 		remember_ours(b, b->root);
+		b->own_ground = true;
 	} else if (m->kind == SPEC_MOUNT_SHADOW) {
 		return err_set(err, PE_BAD, "spec: the root cannot be of this kind");
 	} else {
