@@ -113,23 +113,51 @@ static bool same_source(const struct binding *a, const struct binding *b)
 	       (a->ref == b->ref || (a->ref && b->ref && streq(a->ref, b->ref)));
 }
 
-/* True if a has every caretaker of b and more, and the rest is the same. */
-static bool narrower(const struct binding *a, const struct binding *b)
+static bool same_fakes(const struct binding *a, const struct binding *b)
 {
-	if (!same_source(a, b) || a->n_through <= b->n_through ||
-	    a->n_options != b->n_options)
+	if (a->n_fakes != b->n_fakes)
 		return false;
-	for (size_t i = 0; i < a->n_options; i++)
-		if (!binding_option(b, a->options[i].key))
+	for (size_t i = 0; i < a->n_fakes; i++)
+		if (!streq(a->fakes[i].path, b->fakes[i].path) ||
+		    a->fakes[i].content_len != b->fakes[i].content_len ||
+		    memcmp(a->fakes[i].content, b->fakes[i].content,
+			   a->fakes[i].content_len) != 0)
 			return false;
-	for (size_t i = 0; i < b->n_through; i++) {
-		const struct kv *t = binding_caretaker(a, b->through[i].key);
+	return true;
+}
 
-		if (!t || (t->value != NULL) != (b->through[i].value != NULL) ||
-		    (t->value && !streq(t->value, b->through[i].value)))
+/* Every word of b is one of a, with the same argument. */
+static bool has_all(const struct kv *a, size_t n_a, const struct kv *b, size_t n_b)
+{
+	for (size_t i = 0; i < n_b; i++) {
+		const struct kv *w = kv_find(a, n_a, b[i].key);
+
+		if (!w || (w->value != NULL) != (b[i].value != NULL) ||
+		    (w->value && !streq(w->value, b[i].value)))
 			return false;
 	}
 	return true;
+}
+
+static bool same_options(const struct binding *a, const struct binding *b)
+{
+	return a->n_options == b->n_options &&
+	       has_all(a->options, a->n_options, b->options, b->n_options);
+}
+
+/* True if a has every caretaker of b and more, and the rest is the same. The order says
+ * nothing: the caretakers that there are commute. */
+static bool narrower(const struct binding *a, const struct binding *b)
+{
+	return same_source(a, b) && same_options(a, b) && a->n_through > b->n_through &&
+	       has_all(a->through, a->n_through, b->through, b->n_through);
+}
+
+static bool same_authority(const struct binding *a, const struct binding *b)
+{
+	return same_source(a, b) && same_options(a, b) && a->n_through == b->n_through &&
+	       has_all(a->through, a->n_through, b->through, b->n_through) &&
+	       same_fakes(a, b);
 }
 
 static enum effect effect_of(const struct binding *old, const struct binding *now)
@@ -155,26 +183,13 @@ static void write_counted(const struct binding *b, struct str *out)
 		str_addf(out, " %s", b->fakes[i].path);
 }
 
-static bool same_fakes(const struct binding *a, const struct binding *b)
-{
-	if (a->n_fakes != b->n_fakes)
-		return false;
-	for (size_t i = 0; i < a->n_fakes; i++)
-		if (!streq(a->fakes[i].path, b->fakes[i].path) ||
-		    a->fakes[i].content_len != b->fakes[i].content_len ||
-		    memcmp(a->fakes[i].content, b->fakes[i].content,
-			   a->fakes[i].content_len) != 0)
-			return false;
-	return true;
-}
-
 static void diff_binding(struct diff *d, const struct genv *e, const struct binding *old,
 			 const struct binding *now)
 {
 	auto_str was = STR_INIT, is = STR_INIT;
 	struct item a = { 0 }, b = { 0 };
 
-	if (!old && !now)
+	if ((!old && !now) || (old && now && same_authority(old, now)))
 		return;
 	if (old) {
 		write_counted(old, &was);
@@ -184,9 +199,6 @@ static void diff_binding(struct diff *d, const struct genv *e, const struct bind
 		write_counted(now, &is);
 		b = (struct item){ now->slot, str_text(&is), now->pos };
 	}
-	if (old && now && streq(a.text, b.text) && old->iface == now->iface &&
-	    same_fakes(old, now))
-		return;
 	say(d, e, &a, &b, effect_of(old, now));
 }
 

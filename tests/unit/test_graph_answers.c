@@ -133,6 +133,10 @@ static void authdiff(void **state)
 	} cases[] = {
 		{ { "/x=/y" }, { "/x=/y" }, 0, "" },
 		{ { "/x=/y", "/z=own" }, { "/z=own", "/x/=host:/y" }, 0, "" },
+		{ { "/x=/y,ro,subdir=a" }, { "/x=/y,subdir=a,ro" }, 0, "" },
+		{ { "/x=/y,ro" }, { "/x=/y,subdir=a" }, 1, "(changes;" },
+		{ { "/x=own,size=1K" }, { "/x=own,size=2K" }, 1, "(changes;" },
+		{ { "socket:/x=/y" }, { "/x=/y" }, 1, "(changes;" },
 		{ { NULL }, { "/x=/y" }, 1, "+ web /x: /y  (gives; f.yaml:20:5)\n" },
 		{ { "/x=/y" }, { NULL }, 1, "- web /x: /y  (takes; f.yaml:10:5)\n" },
 		{ { "/x=/y" },

@@ -172,6 +172,8 @@ static void refused(void **state)
 		{ "/x=/y,subdir", "subdir takes a relative path" },
 		{ "/x=/y,subdir=/a", "subdir takes a relative path" },
 		{ "/x=/y,subdir=a/../b", "subdir takes a relative path" },
+		{ "/x=/y,subdir=a/./b", "subdir takes a relative path" },
+		{ "/x=own,size=2000T", "size takes a size" },
 		{ "/x=/y,subdir=a,subdir=b", "subdir is given twice" },
 		{ "/x=own,subdir=a", "subdir= has nothing to choose from in own" },
 		{ "/x=own,size=lots", "size takes a size, as 64K or 1G, not \"lots\"" },

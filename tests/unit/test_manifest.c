@@ -364,6 +364,7 @@ static const struct mistake mistakes[] = {
 	  "a template is a mapping", NULL },
 	/* YAML itself */
 	{ "environments: {a: *b}", 1, 19, "there is no anchor \"b\" before this", NULL },
+	{ "environments: {a: &b {run: *b}}", 1, 28, "there is no anchor \"b\"", NULL },
 	{ "environments: !x {}", 1, 18, "a manifest has no tags", NULL },
 	{ "? [a]\n: b", 1, 3, "a key is a text, not a list", NULL },
 	{ "environments:\n  a: {run: \"x", 2, 13, "without closing quote", NULL },
@@ -456,6 +457,40 @@ static void shared_mistakes(void **state)
 	l = load(str_text(&text));
 	assert_int_equal(graph_check(l.g, &facts, false, &l.d), PE_REFUSED);
 	assert_int_equal(l.d.n, 2);
+	loaded_fini(&l);
+}
+
+static void many_shared_mistakes(void **state)
+{
+	auto_str text = STR_INIT;
+	struct loaded l;
+
+	(void)state;
+	str_add(&text, "defaults:\n  vars:\n");
+	for (int i = 0; i < 100; i++)
+		str_addf(&text, "    %dX: 1\n", i);
+	str_add(&text, "environments: {a: {run: x}, b: {run: x}}\n");
+	l = load(str_text(&text));
+	assert_int_equal(l.d.n, 100);
+	loaded_fini(&l);
+}
+
+static void a_long_way_of_likes(void **state)
+{
+	auto_str text = STR_INIT;
+	struct loaded l;
+
+	(void)state;
+	str_add(&text, "templates:\n  t0: {run: x}\n");
+	for (int i = 1; i < 40; i++)
+		str_addf(&text, "  t%d: {like: t%d}\n", i, i - 1);
+	str_add(&text, "environments: {a: {like: t30}}\n");
+	l = load_good(str_text(&text));
+	assert_string_equal(graph_env(l.g, "a")->argv[0], "x");
+	loaded_fini(&l);
+	str_add(&text, "---\nenvironments: {b: {like: t39}}\n");
+	l = load(str_text(&text));
+	assert_non_null(strstr(l.d.v[0].text, "like: goes over more than 32 steps"));
 	loaded_fini(&l);
 }
 
@@ -580,11 +615,17 @@ static void words(void **state)
 		const char *last;
 		char shell;
 	} cases[] = {
-		{ "", 0, NULL, 0 },         { " a  b\tc\n", 3, "c", 0 },
-		{ "a ''", 2, "", 0 },       { "a'b'\"c\"d", 1, "abcd", 0 },
-		{ "'a\\b'", 1, "a\\b", 0 }, { "\"a\\b\\\"\\$\"", 1, "a\\b\"$", 0 },
-		{ "a\\ b", 1, "a b", 0 },   { "a\\", 1, "a\\", 0 },
-		{ "a $B", 2, "$B", '$' },   { "a '$B|'", 2, "$B|", 0 },
+		{ "", 0, NULL, 0 },
+		{ " a  b\tc\n", 3, "c", 0 },
+		{ "a ''", 2, "", 0 },
+		{ "a'b'\"c\"d", 1, "abcd", 0 },
+		{ "'a\\b'", 1, "a\\b", 0 },
+		{ "'a\\\"b'", 1, "a\\\"b", 0 },
+		{ "\"a\\b\\\"\\$\"", 1, "a\\b\"$", 0 },
+		{ "a\\ b", 1, "a b", 0 },
+		{ "a\\", 1, "a\\", 0 },
+		{ "a $B", 2, "$B", '$' },
+		{ "a '$B|'", 2, "$B|", 0 },
 		{ "a > b", 3, "b", '>' },
 	};
 
@@ -614,6 +655,8 @@ int main(void)
 		cmocka_unit_test(each_mistake),
 		cmocka_unit_test(all_mistakes),
 		cmocka_unit_test(shared_mistakes),
+		cmocka_unit_test(many_shared_mistakes),
+		cmocka_unit_test(a_long_way_of_likes),
 		cmocka_unit_test(syntax_hides_the_rest),
 		cmocka_unit_test(nothing_in_it),
 		cmocka_unit_test(aliases_do_not_multiply),
