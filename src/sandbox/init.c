@@ -152,6 +152,14 @@ static void prepare_meeting(struct init *in)
 	in->payload = (struct payload){ .meet = in->meet, .spec = in->spec, .io = in->st->io,
 					.exec_pipe = pipefd[1], .slave = -1,
 					.umask = in->st->umask };
+	/* Now: once init is not dumpable, its files in /proc are not its own to write. */
+	if (in->spec->flags & SPEC_TIMENS) {
+		int r = time_namespace(in->spec->mono_offset_ns);
+
+		if (r < 0)
+			fail_sys(in, r, "cannot give the environment a clock of its own (time "
+				 "namespace)");
+	}
 }
 
 /* Shares memory with the payload, but for a time namespace, which the kernel ties to
@@ -161,14 +169,8 @@ static void start_payload(struct init *in)
 	static _Alignas(16) char stack[PAYLOAD_STACK];
 	int flags = SIGCHLD | CLONE_FILES | CLONE_VM;
 
-	if (in->spec->flags & SPEC_TIMENS) {
-		int r = time_namespace(in->spec->mono_offset_ns);
-
-		if (r < 0)
-			fail_sys(in, r, "cannot give the environment a clock of its own (time "
-				 "namespace)");
+	if (in->spec->flags & SPEC_TIMENS)
 		flags &= ~CLONE_VM;
-	}
 	in->pid = clone(payload_main, stack + sizeof(stack), flags, &in->payload);
 	if (in->pid < 0)
 		fail_sys(in, -errno, "cannot start the program's task");
@@ -198,7 +200,7 @@ static void build(struct init *in)
 
 	if (r != 0)
 		fail(in, r, &err);
-	if (SYS0(SYS_geteuid) != (long)in->spec->uid) {
+	if (in->spec->flags & IDS_FOREIGN || SYS0(SYS_geteuid) != (long)in->spec->uid) {
 		(void)sys_prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0);
 		if (SYS2(SYS_setgroups, 0, 0) < 0 ||
 		    SYS3(SYS_setresgid, in->spec->gid, in->spec->gid, in->spec->gid) < 0 ||

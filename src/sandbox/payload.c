@@ -75,7 +75,8 @@ int payload_ids(uint32_t flags, uint32_t uid, uint32_t gid)
 {
 	long r;
 
-	if (SYS0(SYS_geteuid) == (long)uid && !(flags & (SPEC_ROOT_IDENTITY | SPEC_SUBUID_HELPER)))
+	if (SYS0(SYS_geteuid) == (long)uid &&
+	    !(flags & (SPEC_ROOT_IDENTITY | SPEC_SUBUID_HELPER | IDS_FOREIGN)))
 		return 0; /* an ordinary user's one id is mapped already */
 	r = sys_prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0);
 	if (r == 0)

@@ -28,6 +28,10 @@ int root_build(struct spec *s, struct err *err);
 
 /* ---- ids.c ---- */
 
+/* In spec.flags, never encoded: who starts it is kernel uid 0, which is mapped nowhere.
+ * Inside, such a task seems to be 65534 and may not be taken for a user of that number. */
+#define IDS_FOREIGN (1u << 31)
+
 /* Writes the maps of a process in a new user namespace. pid 0: the caller itself. */
 int ids_write_maps(pid_t pid, const struct spec *s, struct err *err);
 /* A user namespace with these maps, for idmapped mounts; a descriptor. */

@@ -52,8 +52,10 @@ int sandbox_start(struct sandbox *ret, struct spec *spec, const struct sandbox_i
 	int pair[2], r = spec_check(spec, err);
 	long pid;
 
-	if (r == 0 && geteuid() == 0)
+	if (r == 0 && geteuid() == 0) {
+		spec->flags |= IDS_FOREIGN;
 		r = sources_clone_idmapped(spec, err);
+	}
 	if (r != 0)
 		return r;
 	st.tender_maps = geteuid() == 0 || (spec->flags & SPEC_SUBUID_HELPER);
