@@ -83,13 +83,21 @@ int lockdown_landlock_abi(void)
 	return abi > 0 ? (int)abi : 0;
 }
 
+/* A file that has no path (memfd_create) is beyond Landlock: then its seal must do. */
+static bool in_memory_is_safe(int fd, int mode)
+{
+	long seals = SYS2(SYS_fcntl, fd, F_GET_SEALS);
+
+	return (mode & O_ACCMODE) == O_RDWR || (seals >= 0 && (seals & F_SEAL_WRITE));
+}
+
 /* A redirected file: no more than its descriptor already gives. One opened for
  * appending cannot be reopened at all, or it could be overwritten. */
 static int allow_reopen(int ruleset, int fd, int abi)
 {
 	struct ll_path_beneath rule = { .parent_fd = fd };
 	struct stat st;
-	int mode = (int)SYS3(SYS_fcntl, fd, F_GETFL, 0);
+	int mode = (int)SYS3(SYS_fcntl, fd, F_GETFL, 0), r;
 
 	if (fd < 0 || mode < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0;
@@ -99,7 +107,8 @@ static int allow_reopen(int ruleset, int fd, int abi)
 		rule.allowed |= LL_FS_WRITE_FILE | (abi >= 3 ? LL_FS_TRUNCATE : 0);
 	if (rule.allowed == 0)
 		return 0;
-	return (int)SYS4(LL_ADD_RULE, ruleset, LL_RULE_PATH_BENEATH, &rule, 0);
+	r = (int)SYS4(LL_ADD_RULE, ruleset, LL_RULE_PATH_BENEATH, &rule, 0);
+	return r == -EBADFD && in_memory_is_safe(fd, mode) ? 0 : r;
 }
 
 int lockdown_landlock(const int *fd, bool scope_signals)

@@ -390,13 +390,14 @@ static int open_null(struct console *c, struct sandbox_io *io, struct err *err)
 static int open_fake(struct console *c, struct sandbox_io *io, struct err *err)
 {
 	const struct spec *s = c->t->job->spec;
-	auto_fd memory = memfd_create("console", MFD_CLOEXEC);
+	auto_fd memory = memfd_create("console", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	char path[64];
 	int out[2];
 
 	if (memory < 0 ||
 	    fd_write_all(memory, s->console_input ? s->console_input : "",
-			 s->console_input_len, err) != 0)
+			 s->console_input_len, err) != 0 ||
+	    fcntl(memory, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
 		return err_sys(err, "cannot keep the scripted input");
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	c->opened[0] = io->fd[0] = open(path, O_RDONLY | O_CLOEXEC);
