@@ -15,6 +15,8 @@ int server_clock(struct spec *s, const struct genv *e, const struct binding *b,
 		 const struct server_ctx *cx, struct err *err)
 {
 	const struct kv *offset = binding_option(b, "offset");
+	const char *text = offset && offset->value ? offset->value : "0s";
+	bool back = *text == '-';
 	uint64_t ms = 0;
 
 	(void)e;
@@ -27,10 +29,13 @@ int server_clock(struct spec *s, const struct genv *e, const struct binding *b,
 		s->mono_offset_ns = -now_ns(CLOCK_MONOTONIC);
 		return 0;
 	}
-	if (offset && (!offset->value || !str_to_ms(offset->value, &ms)))
+	if (!str_to_ms(text + (back || *text == '+'), &ms))
 		return err_set(err, PE_USAGE, "clock: offset= needs a duration, as in offset=2h");
 	if (ms > INT64_MAX / 1000000)
-		return err_set(err, PE_USAGE, "clock: offset=%s is too long", offset->value);
-	s->mono_offset_ns = (int64_t)ms * 1000000;
+		return err_set(err, PE_USAGE, "clock: offset=%s is too long", text);
+	s->mono_offset_ns = (back ? -1 : 1) * (int64_t)ms * 1000000;
+	if (s->mono_offset_ns < -now_ns(CLOCK_MONOTONIC))
+		return err_set(err, PE_USAGE, "clock: offset=%s would be before this machine's "
+			       "start", text);
 	return 0;
 }
