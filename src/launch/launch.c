@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -215,12 +216,18 @@ static int open_server(void *userdata, const struct binding *b, int *ret_mountfd
 static int plan(struct start *st, struct err *err)
 {
 	const struct genv *e = st->l->env;
+	const struct binding *identity = genv_binding(e, "identity");
 	const char *home = getenv("HOME");
 
 	st->cx.uid = geteuid();
 	st->cx.gid = getegid();
 	st->cx.cwd = st->l->cwd;
 	st->cx.home = home;
+	if (identity && binding_option(identity, "root")) { /* /etc/subuid has names */
+		const struct passwd *pw = getpwuid(geteuid());
+
+		st->cx.user = pw ? pw->pw_name : NULL;
+	}
 	st->cx.environ_ = environ;
 	st->cx.places = st->l->places;
 	st->cx.programs = st->programs;
