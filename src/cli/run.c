@@ -17,6 +17,7 @@
 enum key {
 	K_GRANT = 1, K_READ, K_WRITE, K_NAME, K_RM, K_BACKGROUND, K_VAR, K_CHDIR, K_MEM, K_CPU,
 	K_PIDS, K_TIME, K_ROOT, K_PROFILE, K_JSON, K_WEAKER, K_EXPOSE,
+	K_SPEC,
 };
 
 static const struct cli_option options[] = {
@@ -30,14 +31,14 @@ static const struct cli_option options[] = {
 	{ "pids", true, K_PIDS },     { "time", true, K_TIME },
 	{ "root", true, K_ROOT },     { "profile", true, K_PROFILE },
 	{ "json", false, K_JSON },    { "accept-weaker", false, K_WEAKER },
-	{ "expose", true, K_EXPOSE },
+	{ "expose", true, K_EXPOSE },   { "write-spec", true, K_SPEC },
 };
 
 struct run {
 	struct cli_state st;
 	struct graph *g;
 	struct genv *env;
-	const char *name;
+	const char *name, *spec_file;
 	char cwd[PATH_MAX];
 	bool rm, background, json, weaker;
 	struct reg_entry *again;
@@ -263,6 +264,9 @@ static int take(struct run *run, int key, const char *value, struct err *err)
 		return 0;
 	case K_EXPOSE:
 		return add_expose(run, value, err);
+	case K_SPEC:
+		run->spec_file = value;
+		return 0;
 	default:
 		return 0; /* -n was taken before */
 	}
@@ -381,6 +385,23 @@ static void print_started(const struct run *run, const struct launched *up)
 	(void)cli_out(&out);
 }
 
+/* Nothing is started: polder-tender-linux --spec can do that. */
+static int write_spec(struct run *run, const struct launch *l, int *ret_code, struct err *err)
+{
+	auto_str out = STR_INIT;
+	auto_fd fd = -1;
+	int r = launch_spec(l, &out, err);
+
+	if (r != 0)
+		return r;
+	fd = streq(run->spec_file, "-") ? fd_dup_above(1, 3) :
+	     open(run->spec_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(err, "cannot write '%s'", run->spec_file);
+	*ret_code = 0;
+	return fd_write_all(fd, str_text(&out), out.len, err);
+}
+
 static int launch(struct run *run, int *ret_code, struct err *err)
 {
 	struct launch l = { .env = run->env, .reg = run->st.reg, .places = &run->st.places,
@@ -390,6 +411,8 @@ static int launch(struct run *run, int *ret_code, struct err *err)
 	struct launched up;
 	int r;
 
+	if (run->spec_file)
+		return write_spec(run, &l, ret_code, err);
 	if (!run->background)
 		return launch_foreground(&l, ret_code, err);
 	r = launch_background(&l, &up, ret_code, err);

@@ -423,6 +423,24 @@ int launch_foreground(const struct launch *l, int *ret_code, struct err *err)
 	return r;
 }
 
+int launch_spec(const struct launch *l, struct str *out, struct err *err)
+{
+	struct start st = start_init(l);
+	int r = take_uids(&st, err);
+
+	if (r == 0 && getrandom(st.spec.id, sizeof(st.spec.id), 0) != sizeof(st.spec.id))
+		r = err_sys(err, "cannot make an id");
+	if (r == 0)
+		r = plan(&st, err);
+	choose_pids_limit(&st);
+	if (r == 0)
+		r = spec_check(&st.spec, err);
+	if (r == 0)
+		spec_encode(&st.spec, out);
+	release(&st);
+	return r;
+}
+
 /* ---- in the background ---- */
 
 static void leave_terminal(const struct genv *e)

@@ -42,6 +42,10 @@ int launch_foreground(const struct launch *l, int *ret_code, struct err *err);
 int launch_background(const struct launch *l, struct launched *ret, int *ret_code,
 		      struct err *err);
 
+/* The spec alone, encoded, of a disposable environment in the foreground: nothing is
+ * recorded or started. For polder-tender-linux. */
+int launch_spec(const struct launch *l, struct str *out, struct err *err);
+
 /* ---- what a kept environment was asked to be (record.c) ---- */
 
 void record_encode(const struct genv *e, const char *cwd, const char *composition,
