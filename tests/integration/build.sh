@@ -55,10 +55,11 @@ E2
 chmod 755 "$T/fake/id"
 export T
 setup() {
-	PATH=$T/fake:$PATH "$POLDER_SOURCE/tools/setup" "$@"
+	PATH=$T/fake:$PATH env -u POLDER_YES -u POLDER_OFFLINE ${OFFLINE:+POLDER_OFFLINE=$OFFLINE} \
+		"$POLDER_SOURCE/tools/setup" "$@"
 }
 user_setup() { FAKE_UID=1000 setup "$@"; }
-offline_setup() { POLDER_OFFLINE=$T/debs setup "$@"; }
+offline_setup() { OFFLINE=$T/debs setup "$@"; }
 
 check_err "without root it names the command and stops" \
 	'sudo apt-get install .*meson' user_setup build
@@ -81,7 +82,7 @@ check_out "after one more try with fresh lists" 'update' cat "$T/apt.log"
 check_fails "an unknown group is one" setup nonsense
 rm -f "$T/has-meson" "$T/apt-fails" "$T/apt.log"
 on_terminal() { # ANSWER
-	PATH=$T/fake:$PATH script -qec "'$POLDER_SOURCE/tools/setup' build" /dev/null <<<"$1"
+	PATH=$T/fake:$PATH env -u POLDER_YES script -qec "'$POLDER_SOURCE/tools/setup' build" /dev/null <<<"$1"
 }
 check_fails "on a terminal, no is no" on_terminal n
 check "nothing is installed then" test ! -e "$T/apt.log"
