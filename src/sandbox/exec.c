@@ -28,15 +28,23 @@ static const uint64_t ns_flags[SANDBOX_NS_MAX] = {
 	CLONE_NEWIPC,  CLONE_NEWUTS, CLONE_NEWCGROUP, CLONE_NEWTIME,
 };
 
-/* The user namespace first: it gives the capabilities for the rest. */
+/* The namespaces that an environment with these flags has of its own. */
+static uint64_t own_namespaces(uint32_t flags)
+{
+	return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+	       CLONE_NEWCGROUP | (flags & SPEC_NET_HOST ? 0 : CLONE_NEWNET) |
+	       (flags & SPEC_TIMENS ? CLONE_NEWTIME : 0);
+}
+
+/* The user namespace first: it gives the capabilities for the rest. One that is missing
+ * is an error: what is not joined is the host's. */
 static int join(const int *nsfds, uint64_t which)
 {
 	for (size_t i = 0; i < SANDBOX_NS_MAX; i++) {
-		long r = nsfds[i] < 0 || !(which & ns_flags[i]) ?
-				 0 : SYS2(SYS_setns, nsfds[i], ns_flags[i]);
+		long r = !(which & ns_flags[i]) ? 0 :
+			 nsfds[i] < 0 ? -EBADF : SYS2(SYS_setns, nsfds[i], ns_flags[i]);
 
-		/* A namespace that was not made anew cannot be joined from inside. */
-		if (r < 0 && !(r == -EPERM && (ns_flags[i] & (CLONE_NEWNET | CLONE_NEWTIME))))
+		if (r < 0)
 			return (int)r;
 	}
 	return 0;
@@ -51,32 +59,29 @@ _Noreturn static void complain(int fd, int code, const char *what, const char *o
 	sys_exit(code);
 }
 
+/* Made by the watcher: the tender waits for it, and nobody inside can stop a watcher. */
 static int terminal(const struct sandbox_exec *x, int *ret_slave)
 {
 	int master, r = pty_open(AT_FDCWD, x->rows, x->cols, &master, ret_slave);
 
 	if (r < 0)
 		return r;
-	(void)SYS3(SYS_ioctl, *ret_slave, TIOCSCTTY, 0);
 	r = fd_send(x->master_to, "M", 1, &master, 1, NULL);
 	sys_close(master);
 	return r;
 }
 
-_Noreturn static void become_program(const struct sandbox_exec *x)
+_Noreturn static void become_program(const struct sandbox_exec *x, int slave)
 {
-	int slave = -1, r = 0, err_fd = x->fd[2];
+	int r, err_fd = x->tty ? slave : x->fd[2];
 
-	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
 	(void)SYS0(SYS_setsid);
-	if (x->tty) {
-		r = terminal(x, &slave);
-		err_fd = slave;
-	}
+	if (x->tty)
+		(void)SYS3(SYS_ioctl, slave, TIOCSCTTY, 0);
+	r = payload_ids(x->flags, x->uid, x->gid);
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0); /* a change of ids clears it */
 	if (r == 0)
-		r = payload_ids(x->flags, x->uid, x->gid);
-	if (r == 0)
-		r = payload_limits(x->flags & ~(uint32_t)SPEC_LIMIT_PIDS_RLIMIT, 0);
+		r = payload_limits(x->flags, x->limit_pids);
 	if (r == 0)
 		r = payload_privileges(x->flags);
 	if (r == 0)
@@ -112,17 +117,20 @@ _Noreturn static void pass_end(int status)
 
 _Noreturn static void watch(const struct sandbox_exec *x, pid_t tender)
 {
-	int status, r;
+	int status, slave = -1, r;
 	long pid;
 
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
 	if (getppid() != tender)
 		sys_exit(125); /* it was gone already */
-	r = join(x->nsfds, ~0ull);
+	title_wipe();
+	r = join(x->nsfds, own_namespaces(x->flags));
 	(void)sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	if (r == 0 && x->tty)
+		r = terminal(x, &slave);
 	pid = r < 0 ? r : fork_with(0);
 	if (pid == 0)
-		become_program(x);
+		become_program(x, slave);
 	if (pid < 0)
 		complain(x->fd[2] >= 0 ? x->fd[2] : 2, 125, "cannot enter the environment for",
 			 x->argv[0], (int)pid);

@@ -233,6 +233,16 @@ static void open_terminal(struct init *in)
 	(void)SYS3(SYS_ioctl, in->payload.slave, TIOCSPGRP, &in->pid);
 }
 
+/* The contexts of read-only overlays, for sandbox_refresh. */
+static void send_shadows(struct init *in)
+{
+	struct init_msg m = { .kind = SANDBOX_SHADOW };
+
+	for (size_t i = 0; i < in->spec->n_mounts; i++)
+		if (in->spec->mounts[i].kind == SPEC_MOUNT_SHADOW && in->spec->mounts[i].fd >= 0)
+			(void)chan_send(in->st->chan, &m, &in->spec->mounts[i].fd, 1);
+}
+
 static void join_network(struct init *in)
 {
 	if (!meet_wait(in->meet, &in->meet->net_ready))
@@ -378,7 +388,7 @@ void sandbox_title_area(int argc, char **argv)
 	title.len = argc > 0 ? (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]) : 0;
 }
 
-static void wipe_title(void)
+void title_wipe(void)
 {
 	if (title.p) {
 		memset(title.p, 0, title.len);
@@ -397,7 +407,7 @@ _Noreturn void init_main(struct init_start *st)
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	die_with_tender(&in);
 	(void)SYS0(SYS_setsid);
-	wipe_title();
+	title_wipe();
 	if (st->wait_for_tender)
 		wait_for(&in, INIT_MAPPED);
 	if (st->new_cgroup && SYS1(SYS_unshare, CLONE_NEWCGROUP) < 0)
@@ -412,6 +422,7 @@ _Noreturn void init_main(struct init_start *st)
 	join_network(&in);
 	wait_for(&in, INIT_GO);
 	futex_set(&in.meet->released, 1);
+	send_shadows(&in);
 	report_start(&in);
 	close_rest(&in);
 	supervise(&in);

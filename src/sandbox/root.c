@@ -232,11 +232,13 @@ static int put_env(struct build *b, struct spec_mount *m, struct err *err)
 
 static int put_shadow(struct build *b, struct spec_mount *m, struct err *err)
 {
-	auto_fd tree = -1;
-	int r = source_shadow(m, b->empty, &tree, err);
+	auto_fd tree = -1, context = -1;
+	int r = source_shadow(m, b->empty, &tree, &context, err);
 
 	if (r == PE_REFUSED && (m->flags & SPEC_MOUNT_WEAKER))
 		r = source_plain(m, &tree, err);
+	sys_close(m->fd);
+	m->fd = TAKE_FD(context); /* init hands it to the tender */
 	return r != 0 ? r : attach(b, m, tree, false, err);
 }
 

@@ -16,7 +16,8 @@ int sources_clone(struct spec *s, struct err *err);
 /* In a tender that is root: the grants' mounts, with owners mapped. */
 int sources_clone_idmapped(struct spec *s, struct err *err);
 /* Overlay mounts for SPEC_MOUNT_SHADOW; empty: a directory of ours, attached. */
-int source_shadow(const struct spec_mount *m, int empty, int *ret_fd, struct err *err);
+int source_shadow(const struct spec_mount *m, int empty, int *ret_fd, int *ret_context,
+		  struct err *err);
 
 /* What --accept-weaker accepts instead. */
 int source_plain(const struct spec_mount *m, int *ret_fd, struct err *err);
@@ -125,6 +126,8 @@ _Noreturn void init_main(struct init_start *st);
 int chan_send(int chan, const struct init_msg *m, const int *fds, size_t n_fds);
 /* A fork by clone3 with these flags, pids as fork's; -errno. */
 long fork_with(uint64_t flags);
+/* What /proc/PID/cmdline of a fork of the tender tells: nothing. */
+void title_wipe(void);
 
 /* ---- pty.c ---- */
 int pty_open(int rootfd, uint16_t rows, uint16_t cols, int *ret_master, int *ret_slave);

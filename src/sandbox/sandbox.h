@@ -38,6 +38,7 @@ struct sandbox_io {
 enum sandbox_event_kind {
 	SANDBOX_NOTHING,
 	SANDBOX_PTY,	 /* fd: the pty's master, the caller's from then on */
+	SANDBOX_SHADOW,	 /* fd: for sandbox_refresh, the caller's from then on */
 	SANDBOX_STARTED, /* the program's image runs */
 	SANDBOX_FAILED,	 /* text says why; value: 125, 126 or 127 */
 	SANDBOX_STOPPED, /* the program stopped itself; value: the signal */
@@ -69,6 +70,9 @@ int sandbox_signal(struct sandbox *sb, int sig, bool group);
 /* Stops or continues every process inside; none can evade it. */
 int sandbox_pause(struct sandbox *sb, bool stop);
 int sandbox_ask_namespaces(struct sandbox *sb);
+/* Has the kernel look names up anew in a read-only directory, so that what the host
+ * replaced or added there is seen. What is open or somebody's directory stays. */
+int sandbox_refresh(int shadow);
 void sandbox_kill(struct sandbox *sb);
 /* Kills, reaps, closes. */
 void sandbox_fini(struct sandbox *sb);
@@ -88,6 +92,7 @@ struct sandbox_exec {
 	int master_to;
 	uint16_t rows, cols;
 	uint32_t flags; /* of the spec */
+	uint64_t limit_pids; /* of the spec */
 	uint32_t uid, gid;
 	struct cgroup *cgroup; /* NULL: none */
 };

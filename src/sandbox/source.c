@@ -13,8 +13,9 @@
  *   nor "nodev" stops a connect() or a write() to them. A read-only directory is
  *   therefore an overlay with one layer: it has inodes of its own, so a socket in it
  *   is bound by nobody and a FIFO is a fresh one, while regular files share the page
- *   cache. The kernel keeps looking names up in the lower tree only as long as the
- *   overlay's own cache does not answer: see root.c for how edits become visible.
+ *   cache. An overlay remembers names that it has looked up, so that a file which the
+ *   host replaces would stay the old one: the tender keeps the file system's context
+ *   and has the kernel forget unused names once a second (sandbox_refresh).
  *
  * - Root. The program runs under another kernel uid, so grants are idmapped mounts. A
  *   read-only one maps root's uid but no gid: the kernel allows writing to nothing that
@@ -190,7 +191,8 @@ int source_plain(const struct spec_mount *m, int *ret_fd, struct err *err)
 	return r;
 }
 
-int source_shadow(const struct spec_mount *m, int empty, int *ret_fd, struct err *err)
+int source_shadow(const struct spec_mount *m, int empty, int *ret_fd, int *ret_context,
+		  struct err *err)
 {
 	auto_fd fs = sys_fsopen("overlay"), tree = -1;
 	struct mount_attr attr = { .attr_set = attrs(m) | MOUNT_ATTR_RDONLY,
@@ -203,6 +205,8 @@ int source_shadow(const struct spec_mount *m, int empty, int *ret_fd, struct err
 	r = fs < 0 ? fs : sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", lower, 0);
 	if (r == 0)
 		r = sys_fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0);
+	if (r == 0) /* a later reconfigure must not ask for more */
+		r = sys_fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0);
 	if (r == 0)
 		r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	if (r == 0)
@@ -216,5 +220,6 @@ int source_shadow(const struct spec_mount *m, int empty, int *ret_fd, struct err
 	if (r < 0)
 		return err_neg(err, r, "cannot restrict the mount of '%s'", m->src);
 	*ret_fd = TAKE_FD(tree);
+	*ret_context = TAKE_FD(fs);
 	return 0;
 }

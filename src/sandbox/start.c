@@ -144,12 +144,17 @@ int sandbox_next_event(struct sandbox *sb, struct sandbox_event *ret)
 	(void)snprintf(ev.text, sizeof(ev.text), "%s", m.text);
 	if (ev.kind == SANDBOX_NSFDS)
 		spread(&ev, (unsigned)m.value, fds, n);
-	else if (ev.kind == SANDBOX_PTY && n == 1)
+	else if ((ev.kind == SANDBOX_PTY || ev.kind == SANDBOX_SHADOW) && n == 1)
 		ev.fd = fds[0];
 	else
 		fd_close_list(fds, n);
 	*ret = ev;
 	return 0;
+}
+
+int sandbox_refresh(int shadow)
+{
+	return sys_fsconfig(shadow, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
 }
 
 void sandbox_kill(struct sandbox *sb)

@@ -125,7 +125,8 @@ static void do_exec(struct conn *cn)
 	auto_free char **argv = get_vec(&r);
 	auto_free char **envp = get_vec(&r);
 	struct sandbox_exec x = { .nsfds = cn->c->nsfds, .argv = argv, .envp = envp,
-				  .flags = s->flags, .uid = s->uid, .gid = s->gid,
+				  .flags = s->flags, .limit_pids = s->limit_pids,
+				  .uid = s->uid, .gid = s->gid,
 				  .fd = { -1, -1, -1 }, .master_to = -1,
 				  .cgroup = cgroup_used(&t->cgroup) ? &t->cgroup : NULL };
 	struct err err = ERR_INIT;

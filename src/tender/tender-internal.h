@@ -23,6 +23,7 @@
 enum tender_state { TENDER_STARTING, TENDER_RUNNING, TENDER_PAUSED, TENDER_ENDED };
 
 #define BUF_BYTES 16384u
+#define SHADOWS 32
 
 /* Bytes on their way; [from, to) of buf are filled. */
 struct pipe_buf {
@@ -37,7 +38,9 @@ struct tender {
 	struct tender_job *job;
 	struct loop loop;
 	struct sandbox sb;
-	struct source chan, signals, deadline, stop_timer;
+	struct source chan, signals, deadline, stop_timer, refresh;
+	int shadows[SHADOWS]; /* of read-only directories: see sandbox_refresh */
+	size_t n_shadows;
 	enum tender_state state;
 	int status; /* a wait status, in ENDED */
 	int fail_code;

@@ -78,6 +78,34 @@ static void program_stopped(struct tender *t)
 	(void)sandbox_signal(&t->sb, SIGCONT, true);
 }
 
+static void on_refresh(struct source *src, uint32_t events)
+{
+	struct tender *t = container_of(src, struct tender, refresh);
+	uint64_t ticks;
+
+	(void)events;
+	(void)!read(src->fd, &ticks, sizeof(ticks));
+	for (size_t i = 0; i < t->n_shadows; i++)
+		(void)sandbox_refresh(t->shadows[i]);
+}
+
+static void keep_shadow(struct tender *t, int take_fd)
+{
+	const struct itimerspec every = { { 1, 0 }, { 1, 0 } };
+	int fd;
+
+	if (t->n_shadows == SHADOWS) { /* seen anew only when the kernel forgets by itself */
+		(void)close(take_fd);
+		return;
+	}
+	t->shadows[t->n_shadows++] = take_fd;
+	if (t->refresh.fd >= 0)
+		return;
+	fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL) == 0)
+		(void)loop_add(&t->loop, &t->refresh, fd, EPOLLIN, on_refresh);
+}
+
 static void on_chan(struct source *src, uint32_t events)
 {
 	struct tender *t = container_of(src, struct tender, chan);
@@ -95,6 +123,9 @@ static void on_chan(struct source *src, uint32_t events)
 	switch (ev.kind) {
 	case SANDBOX_PTY:
 		console_master(t, ev.fd);
+		break;
+	case SANDBOX_SHADOW:
+		keep_shadow(t, ev.fd);
 		break;
 	case SANDBOX_STARTED:
 		t->state = TENDER_RUNNING;
@@ -300,6 +331,9 @@ static void finish(struct tender *t)
 		(void)close(t->deadline.fd);
 	if (t->signals.fd >= 0)
 		(void)close(t->signals.fd);
+	if (t->refresh.fd >= 0)
+		(void)close(t->refresh.fd);
+	fd_close_list(t->shadows, t->n_shadows);
 	control_ended(t);
 	control_close(t);
 	loop_fini(&t->loop);
@@ -309,7 +343,7 @@ int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct er
 {
 	struct tender t = { .job = job, .sb = SANDBOX_INIT, .chan = SOURCE_INIT,
 			    .signals = SOURCE_INIT, .deadline = SOURCE_INIT,
-			    .stop_timer = SOURCE_INIT, .cgroup = CGROUP_INIT,
+			    .stop_timer = SOURCE_INIT, .refresh = SOURCE_INIT, .cgroup = CGROUP_INIT,
 			    .loop = { .epfd = -1 } };
 	int r = loop_init(&t.loop, err);
 
