@@ -62,8 +62,12 @@ _Noreturn static void complain(int fd, int code, const char *what, const char *o
 /* Made by the watcher: the tender waits for it, and nobody inside can stop a watcher. */
 static int terminal(const struct sandbox_exec *x, int *ret_slave)
 {
-	int master, r = pty_open(AT_FDCWD, x->rows, x->cols, &master, ret_slave);
+	int master, r;
 
+	/* The new terminal belongs to whom the kernel takes for the opener of files. */
+	(void)SYS1(SYS_setfsgid, x->gid);
+	(void)SYS1(SYS_setfsuid, x->uid);
+	r = pty_open(AT_FDCWD, x->rows, x->cols, &master, ret_slave);
 	if (r < 0)
 		return r;
 	r = fd_send(x->master_to, "M", 1, &master, 1, NULL);
