@@ -5,6 +5,7 @@
  * likes, which is never kernel id 0 (spec_check).
  */
 #include <errno.h>
+#include <linux/prctl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -105,9 +106,12 @@ int ids_write_maps(pid_t pid, const struct spec *s, struct err *err)
 	return 0;
 }
 
-static int wait_to_be_killed(void *unused)
+/* Shares memory with the tender. Must not outlive it, whenever that is killed. */
+static int wait_to_be_killed(void *tender)
 {
-	(void)unused;
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+	if (SYS0(SYS_getppid) != (long)(intptr_t)tender)
+		sys_exit(0);
 	for (;;)
 		(void)SYS2(SYS_ppoll, 0, 0);
 	return 0;
@@ -119,7 +123,8 @@ int ids_userns(const struct spec_map *uid, const struct spec_map *gid, int *ret_
 	_Alignas(16) char stack[4096];
 	char path[64];
 	pid_t child = clone(wait_to_be_killed, stack + sizeof(stack),
-			    CLONE_NEWUSER | CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+			    CLONE_NEWUSER | CLONE_VM | CLONE_FILES | SIGCHLD,
+			    (void *)(intptr_t)getpid());
 	int r, fd = -1;
 
 	if (child < 0)
