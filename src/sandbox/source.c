@@ -32,6 +32,13 @@
 #define ATTR_BASE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define NEVER_ID 4294967294u /* no file has this owner */
 
+static bool kind_as_granted(const struct spec_mount *m, mode_t mode)
+{
+	if (m->kind == SPEC_MOUNT_SOCKET)
+		return S_ISSOCK(mode);
+	return m->flags & SPEC_MOUNT_IS_FILE ? S_ISREG(mode) : S_ISDIR(mode);
+}
+
 int source_open(const struct spec_mount *m, int *ret_fd, struct err *err)
 {
 	uint64_t resolve = m->flags & SPEC_MOUNT_GRANT ?
@@ -46,7 +53,9 @@ int source_open(const struct spec_mount *m, int *ret_fd, struct err *err)
 		return err_neg(err, fd, "cannot open '%s' to grant it", m->src);
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, "cannot examine '%s'", m->src);
-	if ((m->dev || m->ino) && (st.st_dev != m->dev || st.st_ino != m->ino))
+	/* The number of a removed inode is given to the next one: its kind counts too. */
+	if (((m->dev || m->ino) && (st.st_dev != m->dev || st.st_ino != m->ino)) ||
+	    ((m->flags & SPEC_MOUNT_GRANT) && !kind_as_granted(m, st.st_mode)))
 		return err_set(err, PE_BAD, "'%s' was replaced while it was being granted: "
 			       "refused", m->src);
 	*ret_fd = TAKE_FD(fd);
