@@ -29,7 +29,7 @@ const struct cli_command cli_commands[] = {
 	{ "check", NULL, "[--json] FILE", "check a manifest" },
 	{ "authdiff", NULL, "[--json] OLD NEW", "which authority a change gives or takes" },
 	{ "up", NULL, "[--json] FILE", "start what a manifest says" },
-	{ "down", NULL, "FILE", "stop and remove it" },
+	{ "down", NULL, "[--rm] FILE", "stop it; --rm forgets it too" },
 	{ "help", cmd_help, "[COMMAND]", "this" },
 	{ "version", cmd_version, "", "which version this is" },
 };

@@ -4,6 +4,7 @@
  * written. A path is decided by the binding with the longest slot that covers it; where
  * none does, by what every Linux program sees.
  */
+#include "graph/default-root.h"
 #include "graph/graph-internal.h"
 
 static const struct binding *covering(const struct genv *e, const char *path)
@@ -108,6 +109,7 @@ static bool why_default(const struct genv *e, const char *path, struct str *out)
 
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
 		if (path_below(path, places[i].prefix) &&
+		    (!str_starts(path, "/etc/") || default_etc_has(path)) &&
 		    (!tree || places[i].given_root_too)) {
 			str_addf(out,
 				 "%s may use %s, because every Linux program may: %s\n",

@@ -152,6 +152,24 @@ static int below(const char *path, const char *sub, char *ret, size_t size, stru
 	return 0;
 }
 
+static void fake_dir(struct spec *s, const struct binding *b)
+{
+	struct spec_mount *m = spec_add_mount(s, SPEC_MOUNT_SCRATCH, NULL, b->slot);
+
+	m->flags |= SPEC_MOUNT_RO;
+	for (size_t i = 0; i < b->n_fakes; i++) {
+		const struct fake_file *f = &b->fakes[i];
+		char *data = spec_alloc(s, f->content_len + 1);
+
+		m = spec_add_mount(s, SPEC_MOUNT_FILE, NULL,
+				   spec_strf(s, "%s/%s", b->slot, f->path));
+		if (data && f->content_len)
+			memcpy(data, f->content, f->content_len);
+		m->data = data;
+		m->data_len = data ? f->content_len : 0;
+	}
+}
+
 static int host_dir(struct spec *s, const struct binding *b, const struct server_ctx *cx,
 		    const char *path, struct err *err)
 {
@@ -163,6 +181,10 @@ static int host_dir(struct spec *s, const struct binding *b, const struct server
 	uint32_t mode = 0;
 	int r;
 
+	if (b->optional && access(path, F_OK) < 0 && errno == ENOENT) {
+		fake_dir(s, b); /* the null server */
+		return 0;
+	}
 	if (sub && sub->value) {
 		r = below(path, sub->value, joined, sizeof(joined), err);
 		if (r != 0)
@@ -208,24 +230,6 @@ static int own_dir(struct spec *s, const struct binding *b, const struct server_
 		return err_sys(err, "cannot make '%s'", path ? path : "");
 	m = spec_add_mount(s, SPEC_MOUNT_BIND, NULL, b->slot);
 	return server_examine(s, m, path, &mode, err);
-}
-
-static void fake_dir(struct spec *s, const struct binding *b)
-{
-	struct spec_mount *m = spec_add_mount(s, SPEC_MOUNT_SCRATCH, NULL, b->slot);
-
-	m->flags |= SPEC_MOUNT_RO;
-	for (size_t i = 0; i < b->n_fakes; i++) {
-		const struct fake_file *f = &b->fakes[i];
-		char *data = spec_alloc(s, f->content_len + 1);
-
-		m = spec_add_mount(s, SPEC_MOUNT_FILE, NULL,
-				   spec_strf(s, "%s/%s", b->slot, f->path));
-		if (data && f->content_len)
-			memcpy(data, f->content, f->content_len);
-		m->data = data;
-		m->data_len = data ? f->content_len : 0;
-	}
 }
 
 static int env_dir(struct spec *s, const struct binding *b, const struct server_ctx *cx,

@@ -3,32 +3,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "graph/default-root.h"
 #include "server/server-internal.h"
-
-/* What programs read and what is no secret; each is skipped where the host has none. */
-static const char *const shown[] = {
-	"/etc/alternatives",	   /* which awk, which editor */
-	"/etc/ca-certificates",	   /* what the certificates are made from */
-	"/etc/debian_version",	   /* which system this is */
-	"/etc/fonts",		   /* fontconfig */
-	"/etc/gai.conf",	   /* order of addresses */
-	"/etc/ld.so.cache",	   /* where libraries are */
-	"/etc/ld.so.conf",	   /* the same, for ldconfig */
-	"/etc/ld.so.conf.d",	   /* the same */
-	"/etc/locale.alias",	   /* names of locales */
-	"/etc/localtime",	   /* the time zone */
-	"/etc/magic",		   /* file(1) */
-	"/etc/mime.types",	   /* types of files by their ending */
-	"/etc/perl",		   /* perl's local modules */
-	"/etc/protocols",	   /* numbers of protocols */
-	"/etc/python3",		   /* debian's python */
-	"/etc/python3.11",	   /* its start-up file */
-	"/etc/services",	   /* names of ports */
-	"/etc/ssl/certs",	   /* public certificates; never /etc/ssl/private */
-	"/etc/ssl/openssl.cnf",	   /* openssl's defaults */
-	"/etc/terminfo",	   /* terminals */
-	"/etc/timezone",	   /* the time zone's name */
-};
 
 static void add_file(struct spec *s, const char *path, const char *text)
 {
@@ -109,8 +85,8 @@ int server_etc(struct spec *s, const struct genv *e, const struct server_ctx *cx
 		 "protocols: files\n");
 	(void)spec_add_mount(s, SPEC_MOUNT_SYMLINK, "../usr/lib/os-release", "/etc/os-release");
 	(void)spec_add_mount(s, SPEC_MOUNT_SYMLINK, "/proc/self/mounts", "/etc/mtab");
-	for (size_t i = 0; i < ARRAY_LEN(shown); i++)
-		show(s, shown[i]);
+	for (size_t i = 0; i < default_etc_n_shown; i++)
+		show(s, default_etc_shown[i]);
 	if (s->flags & SPEC_NET_HOST)
 		show(s, "/etc/resolv.conf");
 	return s->failed ? err_oom(err) : 0;
