@@ -3,9 +3,7 @@
  * dir: a directory or a file.
  *
  * A host directory that is granted for writing is shared with the host as it stands,
- * but for what would let the program run code outside later (git's hooks and
- * configuration, direnv's .envrc: read-only unless granted by name) and for Polder's
- * own places (covered).
+ * but for what guard.c keeps from it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,92 +38,6 @@ int server_examine(struct spec *s, struct spec_mount *m, const char *path, uint3
 	return s->failed ? err_oom(err) : 0;
 }
 
-/* True if inner is outer or lies below it. */
-static bool lies_in(const char *inner, const char *outer)
-{
-	size_t n = strlen(outer);
-
-	if (n == 1 && outer[0] == '/')
-		return true;
-	return strncmp(inner, outer, n) == 0 && (inner[n] == '/' || inner[n] == '\0');
-}
-
-static void protect_programs(struct spec *s, const struct server_ctx *cx, const char *src,
-			     const char *dst)
-{
-	const char *rest = cx->programs + (streq(src, "/") ? 0 : strlen(src));
-
-	if (!cx->programs[0] || !lies_in(cx->programs, src) || streq(cx->programs, src))
-		return;
-	(void)spec_add_mount(s, SPEC_MOUNT_BIND, cx->programs,
-			     spec_strf(s, "%s%s", streq(dst, "/") ? "" : dst, rest));
-	s->mounts[s->n_mounts - 1].flags |= SPEC_MOUNT_RO | SPEC_MOUNT_GRANT;
-}
-
-/* Polder's own places are covered where a grant holds them, and cannot be granted. */
-static int guard_places(struct spec *s, const struct server_ctx *cx, const char *src,
-			const char *dst, bool writable, struct err *err)
-{
-	const char *const places[] = { cx->places->run, cx->places->data, cx->places->config };
-
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		char real[4096];
-		const char *place = realpath(places[i], real) ? real : places[i];
-		const char *rest;
-
-		if (cx->own_dirs && lies_in(src, cx->own_dirs))
-			continue;
-		if (lies_in(src, place))
-			return err_set(err, PE_REFUSED, "'%s' belongs to Polder itself and is "
-				       "granted to nobody", src);
-		if (!lies_in(place, src))
-			continue;
-		rest = place + (streq(src, "/") ? 0 : strlen(src));
-		if (writable) /* what is not there cannot be covered */
-			(void)mkdir(place, 0700);
-		(void)spec_add_mount(s, SPEC_MOUNT_MASK, NULL,
-				     spec_strf(s, "%s%s", streq(dst, "/") ? "" : dst, rest));
-	}
-	if (writable)
-		protect_programs(s, cx, src, dst);
-	return 0;
-}
-
-static bool is_kind(const char *dir, const char *name, mode_t kind)
-{
-	char path[4352];
-	struct stat st;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return lstat(path, &st) == 0 && (st.st_mode & S_IFMT) == kind;
-}
-
-static void bind_below(struct spec *s, const char *src, const char *dst, const char *name,
-		       uint32_t flags)
-{
-	struct spec_mount *m = spec_add_mount(s, SPEC_MOUNT_BIND,
-					      spec_strf(s, "%s/%s", src, name),
-					      spec_strf(s, "%s/%s", dst, name));
-
-	m->flags = flags | SPEC_MOUNT_GRANT;
-}
-
-/* .git is mounted on itself, so that it cannot be renamed and replaced. */
-static void protect_from_planting(struct spec *s, const char *src, const char *dst)
-{
-	if (is_kind(src, ".git", S_IFDIR)) {
-		bind_below(s, src, dst, ".git", 0);
-		if (is_kind(src, ".git/hooks", S_IFDIR))
-			bind_below(s, src, dst, ".git/hooks", SPEC_MOUNT_RO);
-		if (is_kind(src, ".git/config", S_IFREG))
-			bind_below(s, src, dst, ".git/config", SPEC_MOUNT_RO | SPEC_MOUNT_IS_FILE);
-	} else if (is_kind(src, ".git", S_IFREG)) {
-		bind_below(s, src, dst, ".git", SPEC_MOUNT_RO | SPEC_MOUNT_IS_FILE);
-	}
-	if (is_kind(src, ".envrc", S_IFREG))
-		bind_below(s, src, dst, ".envrc", SPEC_MOUNT_RO | SPEC_MOUNT_IS_FILE);
-}
-
 static int check_kind(const char *path, uint32_t mode, struct err *err)
 {
 	if (S_ISDIR(mode) || S_ISREG(mode))
@@ -147,7 +59,7 @@ static int below(const char *path, const char *sub, char *ret, size_t size, stru
 		return err_set(err, -ENAMETOOLONG, "'%s/%s' is too long", path, sub);
 	if (!realpath(path, real_path) || !realpath(ret, real))
 		return err_sys(err, "cannot grant '%s'", ret);
-	if (!lies_in(real, real_path))
+	if (!server_lies_in(real, real_path))
 		return err_set(err, PE_REFUSED, "subdir=%s leads out of '%s'", sub, path);
 	return 0;
 }
@@ -170,14 +82,14 @@ static void fake_dir(struct spec *s, const struct binding *b)
 	}
 }
 
-static int host_dir(struct spec *s, const struct binding *b, const struct server_ctx *cx,
-		    const char *path, struct err *err)
+static int host_dir(struct spec *s, const struct genv *e, const struct binding *b,
+		    const struct server_ctx *cx, const char *path, struct err *err)
 {
 	const struct kv *sub = binding_caretaker(b, "subdir");
 	bool ro = binding_readonly(b);
 	struct spec_mount *m;
 	const char *src;
-	char joined[4352];
+	char joined[4352], real[4096];
 	uint32_t mode = 0;
 	int r;
 
@@ -201,9 +113,13 @@ static int host_dir(struct spec *s, const struct binding *b, const struct server
 		m->kind = SPEC_MOUNT_SHADOW;
 	m->flags |= (ro ? SPEC_MOUNT_RO : 0) | (cx->accept_weaker ? SPEC_MOUNT_WEAKER : 0);
 	src = m->src; /* m moves when a mount is added */
+	if (sub && sub->value && !(realpath(b->ref ? b->ref : b->slot, real) &&
+				   server_lies_in(src, real)))
+		return err_set(err, PE_REFUSED, "subdir=%s was replaced while it was being "
+			       "granted: refused", sub->value);
 	if (!ro && S_ISDIR(mode))
-		protect_from_planting(s, src, b->slot);
-	return guard_places(s, cx, src, b->slot, !ro && S_ISDIR(mode), err);
+		r = guard_planting(s, e, src, b->slot, err);
+	return r != 0 ? r : guard_places(s, cx, src, b->slot, !ro && S_ISDIR(mode), err);
 }
 
 /* In memory for a disposable environment, on disk for one that is kept. */
@@ -255,12 +171,11 @@ static int env_dir(struct spec *s, const struct binding *b, const struct server_
 int server_dir(struct spec *s, const struct genv *e, const struct binding *b,
 	       const struct server_ctx *cx, struct err *err)
 {
-	(void)e;
 	switch (b->source) {
 	case SRC_HOST:
-		return host_dir(s, b, cx, b->ref, err);
+		return host_dir(s, e, b, cx, b->ref, err);
 	case SRC_PARENT:
-		return host_dir(s, b, cx, b->slot, err);
+		return host_dir(s, e, b, cx, b->slot, err);
 	case SRC_OWN:
 		return own_dir(s, b, cx, err);
 	case SRC_NULL:

@@ -93,7 +93,7 @@ static int default_root(struct spec *s, const struct genv *e, const struct serve
 }
 
 static int given_root(struct spec *s, const struct genv *e, const struct binding *b,
-		      struct err *err)
+		      const struct server_ctx *cx, struct err *err)
 {
 	struct spec_mount *m = spec_add_mount(s, SPEC_MOUNT_BIND, NULL, "/");
 	const char *dir = b ? b->ref : e->root;
@@ -104,7 +104,14 @@ static int given_root(struct spec *s, const struct genv *e, const struct binding
 		return r;
 	if (!S_ISDIR(mode))
 		return err_set(err, PE_USAGE, "root '%s' is no directory", dir);
-	m->flags |= SPEC_MOUNT_ROOT | (b && binding_readonly(b) ? SPEC_MOUNT_RO : 0);
+	m->flags |= SPEC_MOUNT_ROOT;
+	if (b && binding_readonly(b)) {
+		m->kind = SPEC_MOUNT_SHADOW;
+		m->flags |= SPEC_MOUNT_RO | (cx->accept_weaker ? SPEC_MOUNT_WEAKER : 0);
+	}
+	r = guard_places(s, cx, m->src, "/", m->kind == SPEC_MOUNT_BIND, err);
+	if (r != 0)
+		return r;
 	(void)add(s, SPEC_MOUNT_SCRATCH, NULL, "/dev", 0, 0755);
 	return 0;
 }
@@ -114,7 +121,7 @@ int server_root(struct spec *s, const struct genv *e, const struct server_ctx *c
 {
 	const struct binding *b = genv_binding(e, "/");
 	bool given = e->root || (b && b->source == SRC_HOST);
-	int r = given ? given_root(s, e, b && b->source == SRC_HOST ? b : NULL, err) :
+	int r = given ? given_root(s, e, b && b->source == SRC_HOST ? b : NULL, cx, err) :
 			default_root(s, e, cx, err);
 
 	if (r != 0)

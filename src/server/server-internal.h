@@ -25,4 +25,16 @@ const char *server_user_name(const struct genv *e, const struct spec *s);
 int server_examine(struct spec *s, struct spec_mount *m, const char *path, uint32_t *ret_mode,
 		   struct err *err);
 
+/* True if inner is outer or lies below it. */
+bool server_lies_in(const char *inner, const char *outer);
+
+/* ---- guard.c: what a grant of src at dst must not carry ---- */
+
+/* Polder's own places; and, where it can be written, Polder's programs. */
+int guard_places(struct spec *s, const struct server_ctx *cx, const char *src,
+		 const char *dst, bool writable, struct err *err);
+/* What would let the program run code outside later, unless e grants it by name. */
+int guard_planting(struct spec *s, const struct genv *e, const char *src, const char *dst,
+		   struct err *err);
+
 #endif
