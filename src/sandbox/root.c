@@ -216,6 +216,26 @@ static int put_source(struct build *b, struct spec_mount *m, struct err *err)
 		      err);
 }
 
+static int shadow(struct build *b, struct spec_mount *m, int *ret_tree, struct err *err)
+{
+	auto_fd context = -1;
+	int r = source_shadow(m, b->empty, ret_tree, &context, err);
+
+	if (r == PE_REFUSED && (m->flags & SPEC_MOUNT_WEAKER))
+		r = source_plain(m, ret_tree, err);
+	sys_close(m->fd);
+	m->fd = TAKE_FD(context); /* init hands it to the tender */
+	return r;
+}
+
+static int put_shadow(struct build *b, struct spec_mount *m, struct err *err)
+{
+	auto_fd tree = -1;
+	int r = shadow(b, m, &tree, err);
+
+	return r != 0 ? r : attach(b, m, tree, false, err);
+}
+
 static int put_env(struct build *b, struct spec_mount *m, struct err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
@@ -227,19 +247,16 @@ static int put_env(struct build *b, struct spec_mount *m, struct err *err)
 	r = sys_mount_setattr(m->fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr);
 	if (r < 0)
 		return err_neg(err, r, "cannot restrict what is mounted on '%s'", m->dst);
-	return attach(b, m, m->fd, m->flags & SPEC_MOUNT_IS_FILE, err);
-}
-
-static int put_shadow(struct build *b, struct spec_mount *m, struct err *err)
-{
-	auto_fd tree = -1, context = -1;
-	int r = source_shadow(m, b->empty, &tree, &context, err);
-
-	if (r == PE_REFUSED && (m->flags & SPEC_MOUNT_WEAKER))
-		r = source_plain(m, &tree, err);
+	r = attach(b, m, m->fd, m->flags & SPEC_MOUNT_IS_FILE, err);
+	if (r != 0 || !(m->flags & SPEC_MOUNT_RO) || (m->flags & SPEC_MOUNT_IS_FILE))
+		return r;
+	/* Its sockets and FIFOs are cut off as well; what is attached can be a layer. */
 	sys_close(m->fd);
-	m->fd = TAKE_FD(context); /* init hands it to the tender */
-	return r != 0 ? r : attach(b, m, tree, false, err);
+	m->kind = SPEC_MOUNT_SHADOW;
+	m->fd = lookup(b, m->dst);
+	if (m->fd < 0)
+		return err_neg(err, m->fd, "cannot find '%s' inside", m->dst);
+	return put_shadow(b, m, err);
 }
 
 /* A directory of the pool as a mount of its own. */
@@ -454,27 +471,10 @@ static int attach_over_host(int mount_fd, const char *host_dir, struct err *err)
 	return r < 0 ? err_neg(err, r, "cannot mount over '%s'", host_dir) : 0;
 }
 
-static int begin(struct build *b, struct err *err)
+static int make_pool(struct build *b, struct err *err)
 {
-	struct spec_mount *m = &b->spec->mounts[0];
-	int r;
+	int r = new_tmpfs(0, 0755, &b->pool, err);
 
-	if (!(m->flags & SPEC_MOUNT_ROOT) || !streq(m->dst, "/"))
-		return err_set(err, PE_BAD, "spec: the first mount must be the root");
-	if (m->kind == SPEC_MOUNT_SCRATCH) {
-		r = new_tmpfs(m->size, 0755, &b->root, err);
-		if (r != 0)
-			return r;
-		remember_ours(b, b->root);
-		b->own_ground = true;
-	} else if (m->kind == SPEC_MOUNT_SHADOW) {
-		return err_set(err, PE_BAD, "spec: the root cannot be of this kind");
-	} else {
-		b->root = TAKE_FD(m->fd);
-	}
-	r = attach_over_host(b->root, NEW_ROOT_AT, err);
-	if (r == 0)
-		r = new_tmpfs(0, 0755, &b->pool, err);
 	if (r == 0)
 		r = attach_over_host(b->pool, POOL_AT, err);
 	if (r != 0)
@@ -484,6 +484,34 @@ static int begin(struct build *b, struct err *err)
 	if (r == 0)
 		r = b->empty = sys_openat(b->pool, "empty", O_PATH | O_DIRECTORY, 0);
 	return r < 0 ? err_neg(err, r, "cannot make the empty directory") : 0;
+}
+
+static int make_root(struct build *b, struct spec_mount *m, struct err *err)
+{
+	int r;
+
+	if (!(m->flags & SPEC_MOUNT_ROOT) || !streq(m->dst, "/"))
+		return err_set(err, PE_BAD, "spec: the first mount must be the root");
+	if (m->kind == SPEC_MOUNT_SHADOW)
+		return shadow(b, m, &b->root, err);
+	if (m->kind != SPEC_MOUNT_SCRATCH) {
+		b->root = TAKE_FD(m->fd);
+		return 0;
+	}
+	r = new_tmpfs(m->size, 0755, &b->root, err);
+	if (r == 0)
+		remember_ours(b, b->root);
+	b->own_ground = r == 0;
+	return r;
+}
+
+static int begin(struct build *b, struct err *err)
+{
+	int r = make_pool(b, err);
+
+	if (r == 0)
+		r = make_root(b, &b->spec->mounts[0], err);
+	return r == 0 ? attach_over_host(b->root, NEW_ROOT_AT, err) : r;
 }
 
 /* The read-only flag of what had to be filled first. */
