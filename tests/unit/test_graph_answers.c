@@ -84,7 +84,8 @@ static void why(void **state)
 	want_why(g, "clock", true, "the default of a Linux program is clock=parent");
 	want_why(g, "spawn", false, "nothing is bound to it");
 	want_why(g, "/usr/bin/env", true, "the host's programs are there, read-only");
-	want_why(g, "/etc/shadow", true, "no secret");
+	want_why(g, "/etc/shadow", false, "nothing is bound");
+	want_why(g, "/etc/ssl/certs/ca.pem", true, "no secret");
 	want_why(g, "/root", false, "nothing is bound to it or to a directory above it");
 	e->root = strdup("/tree");
 	want_why(g, "/usr/bin/env", true, "gives it the root /tree");
