@@ -34,18 +34,18 @@ static inline void auto_fd_p(int *fd)
 }
 #define auto_fd __attribute__((cleanup(auto_fd_p))) int
 
-#define TAKE_PTR(p)                                                                  \
-	({                                                                           \
-		__typeof__(p) take_ptr_ = (p);                                       \
-		(p) = NULL;                                                          \
-		take_ptr_;                                                           \
+#define TAKE_PTR(p)                                                                      \
+	({                                                                               \
+		__typeof__(p) take_ptr_ = (p);                                           \
+		(p) = NULL;                                                              \
+		take_ptr_;                                                               \
 	})
 
-#define TAKE_FD(fd)                                                                  \
-	({                                                                           \
-		int take_fd_ = (fd);                                                 \
-		(fd) = -1;                                                           \
-		take_fd_;                                                            \
+#define TAKE_FD(fd)                                                                      \
+	({                                                                               \
+		int take_fd_ = (fd);                                                     \
+		(fd) = -1;                                                               \
+		take_fd_;                                                                \
 	})
 
 #endif

@@ -16,7 +16,8 @@ static void put_reason(struct err *err, int errnum)
 {
 	size_t len = strlen(err->text);
 
-	(void)snprintf(err->text + len, sizeof(err->text) - len, ": %s", strerror(errnum));
+	(void)snprintf(err->text + len, sizeof(err->text) - len, ": %s",
+		       strerror(errnum));
 }
 
 int err_set(struct err *err, int pe, const char *fmt, ...)

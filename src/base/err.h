@@ -19,11 +19,11 @@
 #include <errno.h>
 
 enum {
-	PE_USAGE = 1,	/* the person's words are wrong */
+	PE_USAGE = 1,    /* the person's words are wrong */
 	PE_NOTFOUND = 2, /* no such environment, slot, server, file */
-	PE_BUSY = 3,	/* somebody else holds it, or it is running */
-	PE_REFUSED = 4, /* policy or kernel ability forbids it */
-	PE_BAD = 5,	/* hostile or damaged input */
+	PE_BUSY = 3,     /* somebody else holds it, or it is running */
+	PE_REFUSED = 4,  /* policy or kernel ability forbids it */
+	PE_BAD = 5,      /* hostile or damaged input */
 	PE_EXISTS = 6,
 };
 

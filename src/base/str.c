@@ -84,7 +84,8 @@ void str_add_printable(struct str *s, const char *text, size_t max)
 	while (cut < n && cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80)
 		cut--; /* not in the middle of a character */
 	for (size_t i = 0; i < cut; i++)
-		str_addc(s, (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i]);
+		str_addc(s, (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' :
+									       text[i]);
 	if (cut < n)
 		str_add(s, "…");
 }
@@ -180,14 +181,15 @@ bool str_to_ms(const char *s, uint64_t *ret_ms)
 	static const struct {
 		const char *name;
 		uint64_t ms;
-	} units[] = { { "", 1000 },	    { "ms", 1 },	 { "s", 1000 },
-		      { "m", 60 * 1000 },    { "h", 3600 * 1000 }, { "d", 86400 * 1000 } };
+	} units[] = { { "", 1000 },       { "ms", 1 },          { "s", 1000 },
+		      { "m", 60 * 1000 }, { "h", 3600 * 1000 }, { "d", 86400 * 1000 } };
 	uint64_t v;
 
 	if (!digits(&s, &v))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(units); i++)
-		if (streq(s, units[i].name) && !__builtin_mul_overflow(v, units[i].ms, &v)) {
+		if (streq(s, units[i].name) &&
+		    !__builtin_mul_overflow(v, units[i].ms, &v)) {
 			*ret_ms = v;
 			return true;
 		}
@@ -198,19 +200,22 @@ bool str_to_ms(const char *s, uint64_t *ret_ms)
  * characters. rows: this one, the one above, the one above that. */
 static size_t distance(const char *a, const char *b)
 {
-	size_t rows[3][32], la = MIN(strlen(a), (size_t)31), lb = MIN(strlen(b), (size_t)31);
+	size_t rows[3][32], la = MIN(strlen(a), (size_t)31),
+			    lb = MIN(strlen(b), (size_t)31);
 
 	for (size_t j = 0; j <= lb; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= la; i++) {
-		size_t *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
+		size_t *row = rows[i % 3], *up = rows[(i + 2) % 3],
+		       *up2 = rows[(i + 1) % 3];
 
 		row[0] = i;
 		for (size_t j = 1; j <= lb; j++) {
 			bool same = a[i - 1] == b[j - 1];
 
 			row[j] = MIN(MIN(up[j], row[j - 1]) + 1, up[j - 1] + !same);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1])
 				row[j] = MIN(row[j], up2[j - 2] + 1);
 		}
 	}
@@ -220,7 +225,10 @@ static size_t distance(const char *a, const char *b)
 const char *str_nearest(const char *word, const char *const *names, size_t n)
 {
 	const char *best = NULL;
-	size_t limit = strlen(word) <= 3 ? 1 : strlen(word) <= 6 ? 2 : 3, best_d = limit + 1;
+	size_t limit = strlen(word) <= 3 ? 1 :
+		       strlen(word) <= 6 ? 2 :
+					   3,
+	       best_d = limit + 1;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t d = distance(word, names[i]);

@@ -23,7 +23,7 @@ struct cli_command {
 /* ---- options ---- */
 
 struct cli_option {
-	const char *name;  /* "mem" for --mem, "r" for -r */
+	const char *name; /* "mem" for --mem, "r" for -r */
 	bool takes_value;
 	int key;
 };
@@ -36,9 +36,9 @@ struct cli_option {
 int cli_next_option(int argc, char **argv, int *at, const struct cli_option *options,
 		    size_t n, const char **ret_value, struct err *err);
 
-int cli_fail(const struct err *err);	      /* returns EXIT_OURS */
-int cli_usage(const char *name);	      /* prints usage; returns EXIT_OURS */
-int cli_out(struct str *out);		      /* writes and frees; 0 or EXIT_OURS */
+int cli_fail(const struct err *err); /* returns EXIT_OURS */
+int cli_usage(const char *name);     /* prints usage; returns EXIT_OURS */
+int cli_out(struct str *out);        /* writes and frees; 0 or EXIT_OURS */
 
 /* ---- what they work on ---- */
 
@@ -50,7 +50,8 @@ struct cli_state {
 int cli_open(struct cli_state *st, struct err *err);
 void cli_close(struct cli_state *st);
 #define auto_cli __attribute__((cleanup(cli_close))) struct cli_state
-int cli_find(struct cli_state *st, const char *word, struct reg_entry **ret, struct err *err);
+int cli_find(struct cli_state *st, const char *word, struct reg_entry **ret,
+	     struct err *err);
 int cli_exit_code(int wait_status);
 /* Prints what the registry repaired. */
 void cli_notes(struct cli_state *st);
@@ -79,8 +80,8 @@ int cmd_version(int argc, char **argv);
 
 /* Starts a stopped one again, in the background; shared by start and restart. */
 int cli_start_again(struct cli_state *st, const struct reg_entry *e, struct err *err);
-int cli_stop(struct cli_state *st, const struct reg_entry *e, int sig, uint64_t timeout_ms,
-	     struct err *err);
+int cli_stop(struct cli_state *st, const struct reg_entry *e, int sig,
+	     uint64_t timeout_ms, struct err *err);
 
 extern const struct cli_command cli_commands[];
 extern const size_t cli_n_commands;

@@ -27,8 +27,11 @@ int cli_usage(const char *name)
 {
 	for (size_t i = 0; i < cli_n_commands; i++)
 		if (streq(cli_commands[i].name, name))
-			(void)fprintf(stderr, "usage: polder %s %s\n%s; man polder-%s tells more\n",
-				      name, cli_commands[i].usage, cli_commands[i].summary, name);
+			(void)fprintf(
+				stderr,
+				"usage: polder %s %s\n%s; man polder-%s tells more\n",
+				name, cli_commands[i].usage, cli_commands[i].summary,
+				name);
 	return EXIT_OURS;
 }
 
@@ -46,7 +49,8 @@ static const struct cli_option *find(const char *name, size_t len,
 				     const struct cli_option *options, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0)
+		if (strlen(options[i].name) == len &&
+		    strncmp(options[i].name, name, len) == 0)
 			return &options[i];
 	return NULL;
 }
@@ -60,9 +64,11 @@ static int no_such_option(const char *word, const struct cli_option *options, si
 	for (size_t i = 0; i < n && i < ARRAY_LEN(names); i++)
 		names[i] = options[i].name;
 	near = str_nearest(word + strspn(word, "-"), names, MIN(n, ARRAY_LEN(names)));
-	(void)err_set(err, PE_USAGE, "there is no option '%s'%s%s%s", word,
-		      near ? (strlen(near) > 1 ? "; did you mean '--" : "; did you mean '-") : "",
-		      near ? near : "", near ? "'?" : "");
+	(void)err_set(
+		err, PE_USAGE, "there is no option '%s'%s%s%s", word,
+		near ? (strlen(near) > 1 ? "; did you mean '--" : "; did you mean '-") :
+		       "",
+		near ? near : "", near ? "'?" : "");
 	return -1;
 }
 
@@ -130,14 +136,16 @@ void cli_notes(struct cli_state *st)
 		(void)fprintf(stderr, "polder: note: %s\n", notes);
 }
 
-int cli_find(struct cli_state *st, const char *word, struct reg_entry **ret, struct err *err)
+int cli_find(struct cli_state *st, const char *word, struct reg_entry **ret,
+	     struct err *err)
 {
 	return registry_find(st->reg, word, ret, err);
 }
 
 int cli_exit_code(int wait_status)
 {
-	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) :
+					  WEXITSTATUS(wait_status);
 }
 
 /* ---- a terminal and a stream ---- */
@@ -182,7 +190,8 @@ static bool from_terminal(int fd, bool detachable, bool *pending, bool *ret_eof)
 bool cli_relay(int fd, bool detachable, void (*on_resize)(void *, uint16_t, uint16_t),
 	       void *userdata)
 {
-	struct pollfd p[3] = { { .fd = fd, .events = POLLIN }, { .fd = 0, .events = POLLIN } };
+	struct pollfd p[3] = { { .fd = fd, .events = POLLIN },
+			       { .fd = 0, .events = POLLIN } };
 	bool detached = false, pending = false, eof = false, tty;
 	struct termios saved, raw;
 	sigset_t winch;
@@ -192,7 +201,8 @@ bool cli_relay(int fd, bool detachable, void (*on_resize)(void *, uint16_t, uint
 	(void)sigemptyset(&winch);
 	(void)sigaddset(&winch, SIGWINCH);
 	(void)sigprocmask(SIG_BLOCK, &winch, NULL);
-	p[2] = (struct pollfd){ .fd = signalfd(-1, &winch, SFD_CLOEXEC), .events = POLLIN };
+	p[2] = (struct pollfd){ .fd = signalfd(-1, &winch, SFD_CLOEXEC),
+				.events = POLLIN };
 	if (tty) {
 		raw = saved;
 		cfmakeraw(&raw);

@@ -35,7 +35,8 @@ static void put_environment(struct str *body, const struct exec *x)
 	char *list[80];
 	size_t n = 0;
 
-	list[n++] = (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	list[n++] = (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/"
+			    "sbin:/bin";
 	list[n++] = (char *)"HOME=/home/user";
 	list[n++] = (char *)"USER=user";
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
@@ -66,18 +67,22 @@ static int check_streams(struct err *err)
 		struct stat st;
 
 		if (fstat(i, &st) == 0 && S_ISDIR(st.st_mode))
-			return err_set(err, PE_USAGE, "a directory as input or output would be a "
+			return err_set(err, PE_USAGE,
+				       "a directory as input or output would be a "
 				       "way out of the environment");
-		if (fstat(i, &st) == 0 && S_ISREG(st.st_mode) && lockdown_landlock_abi() == 0)
-			return err_set(err, PE_REFUSED, "this kernel has no Landlock to keep a "
-				       "redirected file from being reopened with more rights: use "
+		if (fstat(i, &st) == 0 && S_ISREG(st.st_mode) &&
+		    lockdown_landlock_abi() == 0)
+			return err_set(err, PE_REFUSED,
+				       "this kernel has no Landlock to keep a "
+				       "redirected file from being reopened with more "
+				       "rights: use "
 				       "a pipe");
 	}
 	return 0;
 }
 
-static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec *x, char **argv,
-		   size_t n, int *ret_code, struct err *err)
+static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec *x,
+		   char **argv, size_t n, int *ret_code, struct err *err)
 {
 	static const int streams[3] = { 0, 1, 2 };
 	struct client_answer a;
@@ -94,7 +99,8 @@ static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec 
 	put_u16(&body, rows);
 	put_u16(&body, cols);
 	if (r == 0)
-		r = client_ask(st->reg, e, CTL_EXEC, &body, streams, x->tty ? 0 : 3, &sock, err);
+		r = client_ask(st->reg, e, CTL_EXEC, &body, streams, x->tty ? 0 : 3,
+			       &sock, err);
 	if (r == 0)
 		r = client_answer(sock, &a, err);
 	if (r == 0 && a.code == CTL_MASTER) {
@@ -113,13 +119,16 @@ static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec 
 static int add_var(struct exec *x, const char *text, struct str *keep, struct err *err)
 {
 	if (x->n_vars == ARRAY_LEN(x->vars))
-		return err_set(err, PE_USAGE, "more than %zu variables", ARRAY_LEN(x->vars));
+		return err_set(err, PE_USAGE, "more than %zu variables",
+			       ARRAY_LEN(x->vars));
 	if (!strchr(text, '=')) {
 		const char *value = getenv(text);
 
 		if (!value)
-			return err_set(err, PE_USAGE, "-e %s: there is no such variable here to "
-				       "pass on", text);
+			return err_set(err, PE_USAGE,
+				       "-e %s: there is no such variable here to "
+				       "pass on",
+				       text);
 		str_addf(keep, "%s=%s", text, value);
 		text = keep->p;
 		*keep = STR_INIT; /* lives until exit */
@@ -130,9 +139,10 @@ static int add_var(struct exec *x, const char *text, struct str *keep, struct er
 
 int cmd_exec(int argc, char **argv)
 {
-	static const struct cli_option options[] = { { "t", false, 't' },    { "tty", false, 't' },
-						     { "i", false, 'i' },    { "e", true, 'e' },
-						     { "env", true, 'e' },   { "chdir", true, 'c' } };
+	static const struct cli_option options[] = {
+		{ "t", false, 't' }, { "tty", false, 't' }, { "i", false, 'i' },
+		{ "e", true, 'e' },  { "env", true, 'e' },  { "chdir", true, 'c' }
+	};
 	struct exec x = { .tty = isatty(0) && isatty(1), .master = -1 };
 	struct reg_entry *e = NULL;
 	struct err err = ERR_INIT;
@@ -141,8 +151,8 @@ int cmd_exec(int argc, char **argv)
 	int key, code = EXIT_OURS, at = 1, r = 0;
 	auto_cli st = { .reg = NULL };
 
-	while (r == 0 && (key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options),
-						&value, &err)) > 0) {
+	while (r == 0 && (key = cli_next_option(argc, argv, &at, options,
+						ARRAY_LEN(options), &value, &err)) > 0) {
 		if (key == 't')
 			x.tty = true;
 		else if (key == 'c')

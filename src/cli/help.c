@@ -11,14 +11,17 @@ int cmd_help(int argc, char **argv)
 		(void)cli_usage(argv[1]);
 		return 0;
 	}
-	str_add(&out, "polder runs programs in environments that hold only what they were "
-		      "granted.\n\n");
+	str_add(&out,
+		"polder runs programs in environments that hold only what they were "
+		"granted.\n\n");
 	for (size_t i = 0; i < cli_n_commands; i++)
-		str_addf(&out, "  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
-	str_add(&out, "\n  polder run -- id                              nothing granted\n"
-		      "  polder run -r hello.c -w out/ -- gcc hello.c -o out/hello\n"
-		      "  polder run -n web -d -w site/ -- python3 -m http.server\n\n"
-		      "man polder tells more; polder help COMMAND shows how one is used.\n");
+		str_addf(&out, "  %-9s %s\n", cli_commands[i].name,
+			 cli_commands[i].summary);
+	str_add(&out,
+		"\n  polder run -- id                              nothing granted\n"
+		"  polder run -r hello.c -w out/ -- gcc hello.c -o out/hello\n"
+		"  polder run -n web -d -w site/ -- python3 -m http.server\n\n"
+		"man polder tells more; polder help COMMAND shows how one is used.\n");
 	return cli_out(&out);
 }
 

@@ -14,10 +14,12 @@
 #define STOP_MS 10000u
 #define GONE_MS 1000u
 
-typedef int verb_fn(struct cli_state *st, struct reg_entry *e, void *arg, struct err *err);
+typedef int verb_fn(struct cli_state *st, struct reg_entry *e, void *arg,
+		    struct err *err);
 
 /* Goes on after a failure, so that `rm a b c` does what it can. */
-static int for_each(int argc, char **argv, int at, const char *self, verb_fn *fn, void *arg)
+static int for_each(int argc, char **argv, int at, const char *self, verb_fn *fn,
+		    void *arg)
 {
 	struct err err = ERR_INIT;
 	struct cli_state st;
@@ -64,7 +66,8 @@ int cmd_resume(int argc, char **argv)
 /* ---- wait ---- */
 
 /* It may end between our look at it and our request: then its record says how. */
-static bool ended_meanwhile(struct cli_state *st, const struct reg_entry *e, int *ret_status)
+static bool ended_meanwhile(struct cli_state *st, const struct reg_entry *e,
+			    int *ret_status)
 {
 	struct reg_entry *now = NULL;
 	char hex[REG_ID_HEX];
@@ -126,8 +129,8 @@ struct stop {
 	uint64_t ms;
 };
 
-int cli_stop(struct cli_state *st, const struct reg_entry *e, int sig, uint64_t timeout_ms,
-	     struct err *err)
+int cli_stop(struct cli_state *st, const struct reg_entry *e, int sig,
+	     uint64_t timeout_ms, struct err *err)
 {
 	auto_str body = STR_INIT;
 	struct client_answer a;
@@ -142,7 +145,9 @@ int cli_stop(struct cli_state *st, const struct reg_entry *e, int sig, uint64_t 
 	if (r == 0)
 		r = client_answer(sock, &a, err);
 	if (r != 0) /* it may have ended by itself meanwhile */
-		return registry_wait(st->reg, &e->id, e->generation, GONE_MS, NULL) == 0 ? 0 : r;
+		return registry_wait(st->reg, &e->id, e->generation, GONE_MS, NULL) == 0 ?
+			       0 :
+			       r;
 	client_answer_fini(&a);
 	return registry_wait(st->reg, &e->id, e->generation, 5000, err);
 }
@@ -159,7 +164,7 @@ static bool signal_number(const char *word, int *ret)
 	static const struct {
 		const char *name;
 		int number;
-	} names[] = { { "HUP", SIGHUP },   { "INT", SIGINT },	{ "QUIT", SIGQUIT },
+	} names[] = { { "HUP", SIGHUP },   { "INT", SIGINT },   { "QUIT", SIGQUIT },
 		      { "TERM", SIGTERM }, { "KILL", SIGKILL }, { "USR1", SIGUSR1 },
 		      { "USR2", SIGUSR2 }, { "ALRM", SIGALRM }, { "CONT", SIGCONT } };
 	uint64_t n;
@@ -181,12 +186,16 @@ static bool signal_number(const char *word, int *ret)
 static int stop_options(int argc, char **argv, int *at, struct stop *s, struct err *err)
 {
 	static const struct cli_option options[] = {
-		{ "s", true, 's' }, { "signal", true, 's' }, { "t", true, 't' }, { "time", true, 't' },
+		{ "s", true, 's' },
+		{ "signal", true, 's' },
+		{ "t", true, 't' },
+		{ "time", true, 't' },
 	};
 	const char *value;
 	int key;
 
-	while ((key = cli_next_option(argc, argv, at, options, ARRAY_LEN(options), &value, err)) > 0) {
+	while ((key = cli_next_option(argc, argv, at, options, ARRAY_LEN(options), &value,
+				      err)) > 0) {
 		if (key == 's' && !signal_number(value, &s->sig))
 			return err_set(err, PE_USAGE, "'%s' is no signal", value);
 		if (key == 't' && !str_to_ms(value, &s->ms))
@@ -217,12 +226,18 @@ int cli_start_again(struct cli_state *st, const struct reg_entry *e, struct err 
 	struct launched up;
 	const char *cwd;
 	struct genv *env;
-	int code, r = g ? record_load(st->reg, &e->id, g, &env, &cwd, &buf, err) : err_oom(err);
+	int code, r = g ? record_load(st->reg, &e->id, g, &env, &cwd, &buf, err) :
+			  err_oom(err);
 
 	if (r == 0) {
-		struct launch l = { .env = env, .reg = st->reg, .places = &st->places,
-				    .composition = e->composition, .cwd = cwd, .keep = true,
-				    .background = true, .again = e };
+		struct launch l = { .env = env,
+				    .reg = st->reg,
+				    .places = &st->places,
+				    .composition = e->composition,
+				    .cwd = cwd,
+				    .keep = true,
+				    .background = true,
+				    .again = e };
 		struct binding *console = genv_binding(env, "console");
 
 		/* Whoever started it first had streams; nobody has them now. */
@@ -237,11 +252,13 @@ int cli_start_again(struct cli_state *st, const struct reg_entry *e, struct err 
 	return r;
 }
 
-static int start_one(struct cli_state *st, struct reg_entry *e, void *arg, struct err *err)
+static int start_one(struct cli_state *st, struct reg_entry *e, void *arg,
+		     struct err *err)
 {
 	(void)arg;
 	if (e->state != REG_STOPPED)
-		return err_set(err, PE_BUSY, "'%s' is %s already", e->name, reg_state_name(e->state));
+		return err_set(err, PE_BUSY, "'%s' is %s already", e->name,
+			       reg_state_name(e->state));
 	return cli_start_again(st, e, err);
 }
 
@@ -250,7 +267,8 @@ int cmd_start(int argc, char **argv)
 	return for_each(argc, argv, 1, argv[0], start_one, NULL);
 }
 
-static int restart_one(struct cli_state *st, struct reg_entry *e, void *arg, struct err *err)
+static int restart_one(struct cli_state *st, struct reg_entry *e, void *arg,
+		       struct err *err)
 {
 	struct stop *s = arg;
 	struct reg_entry *now = NULL;
@@ -258,7 +276,8 @@ static int restart_one(struct cli_state *st, struct reg_entry *e, void *arg, str
 	int r;
 
 	if (!e->kept)
-		return err_set(err, PE_REFUSED, "it is disposable (no name, or --rm) and is gone "
+		return err_set(err, PE_REFUSED,
+			       "it is disposable (no name, or --rm) and is gone "
 			       "once it stops: it cannot be restarted");
 	r = cli_stop(st, e, s->sig, s->ms, err);
 	reg_id_hex(&e->id, hex);
@@ -290,8 +309,8 @@ static int rm_one(struct cli_state *st, struct reg_entry *e, void *arg, struct e
 	int r;
 
 	if (e->state != REG_STOPPED && !force)
-		return err_set(err, PE_BUSY, "'%s' is %s: stop it first, or rm -f", e->name,
-			       reg_state_name(e->state));
+		return err_set(err, PE_BUSY, "'%s' is %s: stop it first, or rm -f",
+			       e->name, reg_state_name(e->state));
 	if (e->state != REG_STOPPED) {
 		r = cli_stop(st, e, SIGKILL, 1000, err);
 		if (r != 0 || !e->kept)
@@ -304,14 +323,15 @@ static int rm_one(struct cli_state *st, struct reg_entry *e, void *arg, struct e
 
 int cmd_rm(int argc, char **argv)
 {
-	static const struct cli_option options[] = { { "f", false, 'f' }, { "force", false, 'f' } };
+	static const struct cli_option options[] = { { "f", false, 'f' },
+						     { "force", false, 'f' } };
 	struct err err = ERR_INIT;
 	const char *value;
 	bool force = false;
 	int at = 1, key;
 
-	while ((key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options), &value,
-				      &err)) > 0)
+	while ((key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options),
+				      &value, &err)) > 0)
 		force = true;
 	if (key < 0)
 		return cli_fail(&err);

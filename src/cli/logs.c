@@ -11,7 +11,8 @@
 #include "cli/cli.h"
 #include "launch/client.h"
 
-static int log_dir(struct cli_state *st, const struct reg_entry *e, int *ret_fd, struct err *err)
+static int log_dir(struct cli_state *st, const struct reg_entry *e, int *ret_fd,
+		   struct err *err)
 {
 	return e->kept ? registry_open_kept(st->reg, &e->id, ret_fd, err) :
 			 registry_open_run(st->reg, &e->id, ret_fd, err);
@@ -32,7 +33,8 @@ static bool same_file(int dir, int fd)
 {
 	struct stat a, b;
 
-	return fstatat(dir, "log", &a, 0) == 0 && fstat(fd, &b) == 0 && a.st_ino == b.st_ino;
+	return fstatat(dir, "log", &a, 0) == 0 && fstat(fd, &b) == 0 &&
+	       a.st_ino == b.st_ino;
 }
 
 /* Until it has ended and all is printed; a rotated log is followed into the new one. */
@@ -69,8 +71,10 @@ static int print_logs(struct cli_state *st, const struct reg_entry *e, bool foll
 	old = openat(dir, "log.1", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	fd = openat(dir, "log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return err_set(err, PE_NOTFOUND, "'%s' has no log: its console is '%s', and only "
-			       "one of its own is logged (-g console=own)", e->name, e->console);
+		return err_set(err, PE_NOTFOUND,
+			       "'%s' has no log: its console is '%s', and only "
+			       "one of its own is logged (-g console=own)",
+			       e->name, e->console);
 	if (old >= 0)
 		(void)copy_out(old);
 	if (follow_it && e->state != REG_STOPPED)
@@ -82,7 +86,8 @@ static int print_logs(struct cli_state *st, const struct reg_entry *e, bool foll
 
 int cmd_logs(int argc, char **argv)
 {
-	static const struct cli_option options[] = { { "f", false, 'f' }, { "follow", false, 'f' } };
+	static const struct cli_option options[] = { { "f", false, 'f' },
+						     { "follow", false, 'f' } };
 	struct reg_entry *e = NULL;
 	struct err err = ERR_INIT;
 	bool follow_it = false;
@@ -90,8 +95,8 @@ int cmd_logs(int argc, char **argv)
 	int key, r, at = 1;
 	auto_cli st = { .reg = NULL };
 
-	while ((key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options), &value,
-				      &err)) > 0)
+	while ((key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options),
+				      &value, &err)) > 0)
 		follow_it = true;
 	if (key < 0)
 		return cli_fail(&err);
@@ -124,7 +129,8 @@ static void resize(void *userdata, uint16_t rows, uint16_t cols)
 }
 
 /* The request is answered when the environment ends: with how. */
-static int attach(struct cli_state *st, const struct reg_entry *e, int *ret_code, struct err *err)
+static int attach(struct cli_state *st, const struct reg_entry *e, int *ret_code,
+		  struct err *err)
 {
 	struct attached a = { st, e };
 	struct client_answer end;

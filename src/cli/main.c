@@ -10,7 +10,8 @@
 #include "sandbox/sandbox.h"
 
 const struct cli_command cli_commands[] = {
-	{ "run", cmd_run, "[OPTION…] [--] COMMAND [ARG…]", "run a program in an environment" },
+	{ "run", cmd_run, "[OPTION…] [--] COMMAND [ARG…]",
+	  "run a program in an environment" },
 	{ "ps", cmd_ps, "[--json]", "list environments" },
 	{ "show", cmd_show, "[--json] ENV | -f FILE [--dot|--json]",
 	  "what an environment holds: asked, enforced, cut strength" },
@@ -27,7 +28,8 @@ const struct cli_command cli_commands[] = {
 	{ "restart", cmd_restart, "ENV…", "stop and start" },
 	{ "rm", cmd_rm, "[-f] ENV…", "forget a stopped one, and what it owns" },
 	{ "check", NULL, "[--json] FILE", "check a manifest" },
-	{ "authdiff", NULL, "[--json] OLD NEW", "which authority a change gives or takes" },
+	{ "authdiff", NULL, "[--json] OLD NEW",
+	  "which authority a change gives or takes" },
 	{ "up", NULL, "[--json] FILE", "start what a manifest says" },
 	{ "down", NULL, "[--rm] FILE", "stop it; --rm forgets it too" },
 	{ "help", cmd_help, "[COMMAND]", "this" },
@@ -48,7 +50,8 @@ static int hand_over(char **argv)
 			       "polder-compose");
 		(void)execv(path, argv);
 	}
-	(void)fprintf(stderr, "polder: cannot start its part '%s': %s\n", path, strerror(errno));
+	(void)fprintf(stderr, "polder: cannot start its part '%s': %s\n", path,
+		      strerror(errno));
 	return EXIT_OURS;
 }
 
@@ -71,8 +74,10 @@ static int unknown(const char *word)
 	for (size_t i = 0; i < cli_n_commands; i++)
 		names[i] = cli_commands[i].name;
 	near = str_nearest(word, names, cli_n_commands);
-	(void)fprintf(stderr, "polder: there is no command '%s'%s%s%s (polder help lists them)\n",
-		      word, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	(void)fprintf(stderr,
+		      "polder: there is no command '%s'%s%s%s (polder help lists them)\n",
+		      word, near ? "; did you mean '" : "", near ? near : "",
+		      near ? "'?" : "");
 	return EXIT_OURS;
 }
 
@@ -80,7 +85,8 @@ static int unknown(const char *word)
 static void open_standard(void)
 {
 	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd ? O_WRONLY : O_RDONLY) != fd)
 			_exit(EXIT_OURS);
 }
 
@@ -101,7 +107,8 @@ int main(int argc, char **argv)
 
 		if (!streq(c->name, argv[1]))
 			continue;
-		for (int k = 2; k < argc && !streq(argv[k], "--") && argv[k][0] == '-'; k++)
+		for (int k = 2; k < argc && !streq(argv[k], "--") && argv[k][0] == '-';
+		     k++)
 			if (streq(argv[k], "--help"))
 				return cli_usage(c->name) ? 0 : 0;
 		return c->run ? c->run(argc - 1, argv + 1) : hand_over(argv);

@@ -80,15 +80,16 @@ static void list_json(const struct reg_list *l, struct str *out)
 
 static void list_text(const struct reg_list *l, struct str *out)
 {
-	str_addf(out, "%-20s %-24s %-6s %-8s %s\n", "NAME", "STATE", "AGE", "CONSOLE", "COMMAND");
+	str_addf(out, "%-20s %-24s %-6s %-8s %s\n", "NAME", "STATE", "AGE", "CONSOLE",
+		 "COMMAND");
 	for (size_t i = 0; i < l->n; i++) {
 		auto_free char *label = reg_entry_label(l->v[i]);
 		auto_str state = STR_INIT, age = STR_INIT;
 
 		add_state(l->v[i], &state);
 		add_age(l->v[i]->start_ns, &age);
-		str_addf(out, "%-20s %-24s %-6s %-8s ", label ? label : "", str_text(&state),
-			 str_text(&age), l->v[i]->console);
+		str_addf(out, "%-20s %-24s %-6s %-8s ", label ? label : "",
+			 str_text(&state), str_text(&age), l->v[i]->console);
 		str_add_printable(out, l->v[i]->summary, 60);
 		str_addc(out, '\n');
 	}
@@ -100,7 +101,8 @@ static int json_option(int argc, char **argv, int *at, bool *ret_json, struct er
 	const char *value;
 	int key;
 
-	while ((key = cli_next_option(argc, argv, at, options, ARRAY_LEN(options), &value, err)) > 0)
+	while ((key = cli_next_option(argc, argv, at, options, ARRAY_LEN(options), &value,
+				      err)) > 0)
 		*ret_json = true;
 	return key;
 }
@@ -183,7 +185,8 @@ static void field(const char *object, const char *key, struct str *ret)
 static void slots_text(const char *json, struct str *out)
 {
 	for (const char *p = strchr(json, '{'); p; p = strchr(p + 1, '{')) {
-		auto_str asked = STR_INIT, how = STR_INIT, cut = STR_INIT, weaker = STR_INIT;
+		auto_str asked = STR_INIT, how = STR_INIT, cut = STR_INIT,
+			 weaker = STR_INIT;
 		auto_str implied = STR_INIT;
 
 		field(p, "asked", &asked);
@@ -191,9 +194,11 @@ static void slots_text(const char *json, struct str *out)
 		field(p, "cut", &cut);
 		field(p, "weaker", &weaker);
 		field(p, "implied", &implied);
-		str_addf(out, "  %-40s %s%s\n%42s cut: %s%s\n", str_text(&asked), str_text(&how),
-			 streq(str_text(&weaker), "true") ? " (WEAKER than asked)" : "", "",
-			 str_text(&cut), streq(str_text(&implied), "true") ? "; a default" : "");
+		str_addf(out, "  %-40s %s%s\n%42s cut: %s%s\n", str_text(&asked),
+			 str_text(&how),
+			 streq(str_text(&weaker), "true") ? " (WEAKER than asked)" : "",
+			 "", str_text(&cut),
+			 streq(str_text(&implied), "true") ? "; a default" : "");
 	}
 }
 
@@ -205,8 +210,8 @@ static void show_text(const struct reg_entry *e, const char *slots, struct str *
 	reg_id_hex(&e->id, hex);
 	str_addf(out, "%s  ", label ? label : "");
 	add_state(e, out);
-	str_addf(out, "\n  id %s, start %llu%s\n  ", hex, (unsigned long long)e->generation,
-		 e->kept ? "" : ", disposable");
+	str_addf(out, "\n  id %s, start %llu%s\n  ", hex,
+		 (unsigned long long)e->generation, e->kept ? "" : ", disposable");
 	str_add_printable(out, e->summary, 0);
 	str_addc(out, '\n');
 	if (e->state != REG_STOPPED)
@@ -259,8 +264,8 @@ int cmd_show(int argc, char **argv)
 
 /* ---- why ---- */
 
-static int why_running(struct cli_state *st, const char *word, const char *slot, bool *ret_can,
-		       struct str *out, struct err *err)
+static int why_running(struct cli_state *st, const char *word, const char *slot,
+		       bool *ret_can, struct str *out, struct err *err)
 {
 	struct graph *g = graph_new();
 	struct reg_entry *e = NULL;
@@ -270,8 +275,10 @@ static int why_running(struct cli_state *st, const char *word, const char *slot,
 	int r = g ? cli_find(st, word, &e, err) : err_oom(err);
 
 	if (r == 0 && !e->kept)
-		r = err_set(err, PE_REFUSED, "'%s' is disposable and keeps no record; polder show "
-			    "lists what it holds", word);
+		r = err_set(err, PE_REFUSED,
+			    "'%s' is disposable and keeps no record; polder show "
+			    "lists what it holds",
+			    word);
 	if (r == 0)
 		r = record_load(st->reg, &e->id, g, &env, &cwd, &buf, err);
 	if (r == 0)

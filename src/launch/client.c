@@ -17,14 +17,16 @@ static int connect_to(struct registry *reg, const struct reg_entry *e, int *ret_
 	int r = registry_open_run(reg, &e->id, &dir, err);
 
 	if (r != 0)
-		return err_set(err, PE_NOTFOUND, "'%s' is not running", label ? label : "");
+		return err_set(err, PE_NOTFOUND, "'%s' is not running",
+			       label ? label : "");
 	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/ctl", dir);
 	if (sock < 0 || connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return errno == ENOENT || errno == ECONNREFUSED ?
 			       err_set(err, PE_NOTFOUND, "'%s' is not running",
 				       label ? label : "") :
-			       err_sys(err, "cannot reach the tender of '%s'", label ? label : "");
+			       err_sys(err, "cannot reach the tender of '%s'",
+				       label ? label : "");
 	*ret_sock = TAKE_FD(sock);
 	return 0;
 }
@@ -46,8 +48,10 @@ int client_ask(struct registry *reg, const struct reg_entry *e, enum ctl_verb ve
 	if (out.failed)
 		return err_oom(err);
 	if (out.len > CTL_MAX_BYTES)
-		return err_set(err, PE_USAGE, "that is more than %u bytes of arguments and "
-			       "variables", CTL_MAX_BYTES);
+		return err_set(err, PE_USAGE,
+			       "that is more than %u bytes of arguments and "
+			       "variables",
+			       CTL_MAX_BYTES);
 	r = fd_send(sock, out.p, out.len, fds, n_fds, err);
 	if (r == 0)
 		*ret_sock = TAKE_FD(sock);
@@ -139,5 +143,7 @@ int client_open_server(struct registry *reg, const char *composition, const char
 	*ret_is_file = get_u8(&a.r);
 	*ret_mountfd = TAKE_FD(a.fd);
 	client_answer_fini(&a);
-	return *ret_mountfd < 0 ? err_set(err, PE_BAD, "env:%s: no descriptor came", ref) : 0;
+	return *ret_mountfd < 0 ?
+		       err_set(err, PE_BAD, "env:%s: no descriptor came", ref) :
+		       0;
 }

@@ -20,7 +20,7 @@ int client_ask(struct registry *reg, const struct reg_entry *e, enum ctl_verb ve
 
 struct client_answer {
 	enum ctl_code code;
-	int fd;	      /* -1 if none came; the caller's */
+	int fd; /* -1 if none came; the caller's */
 	struct str body;
 	struct rbuf r; /* reads body */
 };

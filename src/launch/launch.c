@@ -101,8 +101,12 @@ static int record(struct start *st, struct err *err)
 	const struct genv *e = l->env;
 	auto_str spec = STR_INIT;
 	auto_free char *words = summary(e);
-	struct reg_new new = { .name = e->name, .composition = l->composition, .kind = "linux",
-			       .console = console_word(e), .summary = words, .kept = l->keep,
+	struct reg_new new = { .name = e->name,
+			       .composition = l->composition,
+			       .kind = "linux",
+			       .console = console_word(e),
+			       .summary = words,
+			       .kept = l->keep,
 			       .uid_base = st->cx.uid_base,
 			       .uid_count = st->cx.uid_base ? 65536 : 0,
 			       .cgroups = st->cgroups };
@@ -114,8 +118,8 @@ static int record(struct start *st, struct err *err)
 		new.spec_len = spec.len;
 	}
 	if (l->again)
-		r = registry_restart(l->reg, &l->again->id, l->again->generation, &new, &st->held,
-				     err);
+		r = registry_restart(l->reg, &l->again->id, l->again->generation, &new,
+				     &st->held, err);
 	else
 		r = registry_create(l->reg, &new, &st->held, err);
 	if (r == 0) {
@@ -134,8 +138,9 @@ static int take_uids(struct start *st, struct err *err)
 	if (geteuid() != 0)
 		return 0;
 	r = places_open_run(st->l->places, &run, err);
-	return r != 0 ? r : uids_take(run, again ? again->uid_base : 0, &st->cx.uid_base,
-				      &st->uid_fd, err);
+	return r != 0 ? r :
+			uids_take(run, again ? again->uid_base : 0, &st->cx.uid_base,
+				  &st->uid_fd, err);
 }
 
 /* A kept environment's own directories, home and log live in the data directory. */
@@ -179,7 +184,8 @@ static int open_notify(struct start *st, struct err *err)
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/notify",
 		       st->held.dirfd);
 	(void)unlinkat(st->held.dirfd, "notify", 0);
-	if (st->notify_fd < 0 || bind(st->notify_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	if (st->notify_fd < 0 ||
+	    bind(st->notify_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
 	    fstatat(st->held.dirfd, "notify", &sb, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "cannot make the socket for readiness");
 	m = spec_add_mount(s, SPEC_MOUNT_SOCKET, NULL, "/run/notify");
@@ -249,9 +255,11 @@ static int list_exposes(struct start *st, struct err *err)
 	if (!st->exposes)
 		return err_oom(err);
 	for (size_t i = 0; i < e->n_exposes; i++)
-		st->exposes[i] = (struct tender_expose){
-			.name = e->exposes[i].name, .path = e->exposes[i].path,
-			.is_socket = e->exposes[i].iface == IF_SOCKET };
+		st->exposes[i] =
+			(struct tender_expose){ .name = e->exposes[i].name,
+						.path = e->exposes[i].path,
+						.is_socket = e->exposes[i].iface ==
+							     IF_SOCKET };
 	return 0;
 }
 
@@ -259,7 +267,8 @@ static int list_exposes(struct start *st, struct err *err)
  * as there is one user number inside. */
 static void choose_pids_limit(struct start *st)
 {
-	if (st->spec.limit_pids && geteuid() != 0 && !(st->spec.flags & SPEC_ROOT_IDENTITY))
+	if (st->spec.limit_pids && geteuid() != 0 &&
+	    !(st->spec.flags & SPEC_ROOT_IDENTITY))
 		st->spec.flags |= SPEC_LIMIT_PIDS_RLIMIT;
 }
 
@@ -348,9 +357,10 @@ static void hint_not_found(const struct genv *e, struct err *err)
 	else if (e->root)
 		err_append(err, "; the host has '%s', but the root given does not", path);
 	else if (slash && slash != path && path[0] == '/' && !strchr(e->argv[0], '/'))
-		err_append(err, "; the host has '%s': grant it with -r '%.*s' and -e PATH, or "
-			   "name it: -r '%s' -- '%s' …", path, (int)(slash - path), path, path,
-			   path);
+		err_append(err,
+			   "; the host has '%s': grant it with -r '%.*s' and -e PATH, or "
+			   "name it: -r '%s' -- '%s' …",
+			   path, (int)(slash - path), path, path, path);
 	else
 		err_append(err, "; the host has it: grant it with -r '%s'", path);
 }
@@ -358,10 +368,17 @@ static void hint_not_found(const struct genv *e, struct err *err)
 static int run_tender(struct start *st, bool background, int *ret_status, int *ret_code,
 		      struct err *err)
 {
-	struct tender_job job = { .spec = &st->spec, .reg = st->l->reg, .held = &st->held,
-				  .log_dir = st->log_dir, .ready_fd = st->ready_fd,
-				  .notify_fd = st->notify_fd, .background = background,
-				  .cgroup_name = st->cgroup_name, .status = status, .userdata = st, .exposes = st->exposes,
+	struct tender_job job = { .spec = &st->spec,
+				  .reg = st->l->reg,
+				  .held = &st->held,
+				  .log_dir = st->log_dir,
+				  .ready_fd = st->ready_fd,
+				  .notify_fd = st->notify_fd,
+				  .background = background,
+				  .cgroup_name = st->cgroup_name,
+				  .status = status,
+				  .userdata = st,
+				  .exposes = st->exposes,
 				  .n_exposes = st->l->env->n_exposes };
 	int r;
 
@@ -389,7 +406,8 @@ static int conclude(struct start *st, bool ran, int status_, struct err *err)
 
 	if (st->held.lockfd < 0)
 		return 0;
-	return stay ? registry_stopped(st->l->reg, &st->held, ran ? status_ : 125 << 8, err) :
+	return stay ? registry_stopped(st->l->reg, &st->held, ran ? status_ : 125 << 8,
+				       err) :
 		      registry_removed(st->l->reg, &st->held, err);
 }
 
@@ -400,8 +418,13 @@ static int exit_code(int status_)
 
 static struct start start_init(const struct launch *l)
 {
-	return (struct start){ .l = l, .held = REG_HELD_INIT, .spec = SPEC_INIT, .uid_fd = -1,
-			       .log_dir = -1, .notify_fd = -1, .ready_fd = -1 };
+	return (struct start){ .l = l,
+			       .held = REG_HELD_INIT,
+			       .spec = SPEC_INIT,
+			       .uid_fd = -1,
+			       .log_dir = -1,
+			       .notify_fd = -1,
+			       .ready_fd = -1 };
 }
 
 int launch_foreground(const struct launch *l, int *ret_code, struct err *err)
@@ -479,7 +502,8 @@ static int await_start(int fd, int *ret_code, struct err *err)
 	if (r != 0)
 		return r;
 	if (len != sizeof(ready))
-		return err_set(err, PE_REFUSED, "the environment's tender died while starting");
+		return err_set(err, PE_REFUSED,
+			       "the environment's tender died while starting");
 	*ret_code = ready.code;
 	if (ready.code == 0)
 		return 0;

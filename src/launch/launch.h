@@ -23,11 +23,12 @@ struct launch {
 	struct registry *reg;
 	const struct places *places;
 	const char *composition; /* "" for none */
-	const char *cwd;	 /* the caller's, absolute */
-	bool keep;		 /* stays after its end, until rm */
+	const char *cwd;         /* the caller's, absolute */
+	bool keep;               /* stays after its end, until rm */
 	bool background;
 	bool accept_weaker;
-	const struct reg_entry *again; /* a stopped one that is started again; NULL: new */
+	const struct reg_entry
+		*again; /* a stopped one that is started again; NULL: new */
 };
 
 /* The result of a start in the background. */

@@ -106,7 +106,8 @@ static int get_lists(struct genv *e, struct rbuf *r, struct err *err)
 		struct expose *x;
 
 		if (!r->bad)
-			rc = genv_add_expose(e, (enum iface)iface, name, path, pos, &x, err);
+			rc = genv_add_expose(e, (enum iface)iface, name, path, pos, &x,
+					     err);
 	}
 	for (uint32_t i = 0, n = get_count(r, 9); rc == 0 && i < n; i++)
 		rc = get_binding(e, r, err);
@@ -147,7 +148,8 @@ int record_decode(struct graph *g, const void *buf, size_t len, struct genv **re
 	int rc;
 
 	if (get_u32(&r) != RECORD_MAGIC || get_u32(&r) != RECORD_VERSION)
-		return err_set(err, PE_BAD, "its record is not of a version that this Polder "
+		return err_set(err, PE_BAD,
+			       "its record is not of a version that this Polder "
 			       "reads");
 	*ret_cwd = get_str(&r);
 	*ret_composition = get_str(&r);

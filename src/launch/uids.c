@@ -11,14 +11,17 @@
 
 static int lock_slot(int fd, uint32_t slot)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = slot, .l_len = 1 };
+	struct flock fl = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = slot, .l_len = 1
+	};
 
 	return fcntl(fd, F_OFD_SETLK, &fl) == 0 ? 0 : -errno;
 }
 
 int uids_take(int rundir, uint32_t want, uint32_t *ret_base, int *ret_fd, struct err *err)
 {
-	auto_fd fd = openat(rundir, "uids", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	auto_fd fd =
+		openat(rundir, "uids", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	uint32_t slot = 0, tries = want ? 1 : SERVER_UID_SLOTS;
 
 	if (fd < 0)
@@ -35,6 +38,8 @@ int uids_take(int rundir, uint32_t want, uint32_t *ret_base, int *ret_fd, struct
 		*ret_fd = TAKE_FD(fd);
 		return 0;
 	}
-	return err_set(err, PE_BUSY, want ? "its user numbers are in use by another environment" :
-		       "all %u ranges of user numbers are in use", SERVER_UID_SLOTS);
+	return err_set(err, PE_BUSY,
+		       want ? "its user numbers are in use by another environment" :
+			      "all %u ranges of user numbers are in use",
+		       SERVER_UID_SLOTS);
 }

@@ -12,6 +12,7 @@
 
 /* want: a base taken before, 0 for any. PE_BUSY: that one is taken, or all are. The
  * descriptor holds the range and is the caller's. */
-int uids_take(int rundir, uint32_t want, uint32_t *ret_base, int *ret_fd, struct err *err);
+int uids_take(int rundir, uint32_t want, uint32_t *ret_base, int *ret_fd,
+	      struct err *err);
 
 #endif

@@ -38,7 +38,7 @@ void loop_del(struct loop *l, struct source *src);
 /* Until .quit is set by a handler. */
 int loop_run(struct loop *l, struct err *err);
 
-#define container_of(ptr, type, member)                                              \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member)                                                  \
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

@@ -60,7 +60,8 @@ static int limit_v1(const struct cgroup *c, const char *controller, const char *
 		r = write_number(dir, "memory.limit_in_bytes", c->mem_bytes);
 		/* Where swap is counted, it counts too; an old kernel may not count it. */
 		if (r == 0)
-			(void)write_number(dir, "memory.memsw.limit_in_bytes", c->mem_bytes);
+			(void)write_number(dir, "memory.memsw.limit_in_bytes",
+					   c->mem_bytes);
 	} else if (streq(controller, "cpu")) {
 		r = write_number(dir, "cpu.cfs_period_us", PERIOD_US);
 		if (r == 0)
@@ -72,26 +73,33 @@ static int limit_v1(const struct cgroup *c, const char *controller, const char *
 	return r;
 }
 
-static int make_v1(struct cgroup *c, const char *controller, const char *id, struct err *err)
+static int make_v1(struct cgroup *c, const char *controller, const char *id,
+		   struct err *err)
 {
 	char *dir = c->path[c->n];
 	int r;
 
 	if (!v1_mounted(controller))
-		return err_set(err, PE_REFUSED, "a %s limit was asked for, and this host has no "
-			       "cgroup for it (neither version 2 nor " ROOT "/%s)", controller,
-			       controller);
+		return err_set(err, PE_REFUSED,
+			       "a %s limit was asked for, and this host has no "
+			       "cgroup for it (neither version 2 nor " ROOT "/%s)",
+			       controller, controller);
 	(void)snprintf(dir, sizeof(c->path[0]), ROOT "/%s/polder", controller);
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return err_set(err, PE_REFUSED, "a %s limit was asked for, and this user may not "
-			       "make cgroups here (version 1 belongs to root): start it as root, "
-			       "or leave the limit out", controller);
+		return err_set(err, PE_REFUSED,
+			       "a %s limit was asked for, and this user may not "
+			       "make cgroups here (version 1 belongs to root): start it "
+			       "as root, "
+			       "or leave the limit out",
+			       controller);
 	(void)snprintf(dir, sizeof(c->path[0]), ROOT "/%s/polder/%s", controller, id);
 	if (mkdir(dir, 0755) < 0)
 		return err_sys(err, "cannot make the cgroup '%s'", dir);
 	c->n++;
 	r = limit_v1(c, controller, dir);
-	return r < 0 ? err_neg(err, r, "cannot set the %s limit in '%s'", controller, dir) : 0;
+	return r < 0 ? err_neg(err, r, "cannot set the %s limit in '%s'", controller,
+			       dir) :
+		       0;
 }
 
 /* ---- version 2 ---- */
@@ -112,8 +120,11 @@ static int limit_v2(const struct cgroup *c, const char *dir, struct err *err)
 		       (unsigned long long)c->cpu_percent * (PERIOD_US / 100), PERIOD_US);
 	if (r == 0 && c->cpu_percent)
 		r = write_file(dir, "cpu.max", text);
-	return r < 0 ? err_set(err, PE_REFUSED, "a limit was asked for, and its controller is not "
-			       "available in '%s' (%s)", dir, strerror(-r)) : 0;
+	return r < 0 ? err_set(err, PE_REFUSED,
+			       "a limit was asked for, and its controller is not "
+			       "available in '%s' (%s)",
+			       dir, strerror(-r)) :
+		       0;
 }
 
 static int make_v2_root(struct cgroup *c, const char *id, struct err *err)
@@ -150,19 +161,21 @@ static int busctl(char *const *argv, const char *what, struct err *err)
 		;
 	if (r == 0 && status == 0)
 		return 0;
-	return err_set(err, PE_REFUSED, "a limit was asked for, and the user's systemd, which an "
+	return err_set(err, PE_REFUSED,
+		       "a limit was asked for, and the user's systemd, which an "
 		       "ordinary user needs for it, %s: start it as root, log in so that "
 		       "systemd --user runs, or leave the limit out",
 		       r ? "cannot be asked (busctl is missing)" : what);
 }
 
-#define SYSTEMD                                                                      \
-	"busctl", "--user", "call", "org.freedesktop.systemd1",                      \
+#define SYSTEMD                                                                          \
+	"busctl", "--user", "call", "org.freedesktop.systemd1",                          \
 		"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
 
 static int start_scope(struct cgroup *c, pid_t pid, struct err *err)
 {
-	static const char *const fixed[] = { SYSTEMD, "StartTransientUnit", "ssa(sv)a(sa(sv))" };
+	static const char *const fixed[] = { SYSTEMD, "StartTransientUnit",
+					     "ssa(sv)a(sa(sv))" };
 	char number[4][32], count[8];
 	const char *argv[48];
 	size_t n = 0, props = 2, at;
@@ -173,7 +186,8 @@ static int start_scope(struct cgroup *c, pid_t pid, struct err *err)
 	argv[n++] = "fail";
 	at = n++;
 	(void)snprintf(number[0], sizeof(number[0]), "%d", pid);
-	(void)snprintf(number[1], sizeof(number[0]), "%llu", (unsigned long long)c->mem_bytes);
+	(void)snprintf(number[1], sizeof(number[0]), "%llu",
+		       (unsigned long long)c->mem_bytes);
 	(void)snprintf(number[2], sizeof(number[0]), "%llu", (unsigned long long)c->pids);
 	(void)snprintf(number[3], sizeof(number[0]), "%llu",
 		       (unsigned long long)c->cpu_percent * 10000);
@@ -186,7 +200,8 @@ static int start_scope(struct cgroup *c, pid_t pid, struct err *err)
 	if (c->pids)
 		argv[n++] = "TasksMax", argv[n++] = "t", argv[n++] = number[2], props++;
 	if (c->cpu_percent)
-		argv[n++] = "CPUQuotaPerSecUSec", argv[n++] = "t", argv[n++] = number[3], props++;
+		argv[n++] = "CPUQuotaPerSecUSec", argv[n++] = "t", argv[n++] = number[3],
+		props++;
 	argv[n++] = "0";
 	argv[n] = NULL;
 	(void)snprintf(count, sizeof(count), "%zu", props);
@@ -197,8 +212,9 @@ static int start_scope(struct cgroup *c, pid_t pid, struct err *err)
 static int attach_to_scope(struct cgroup *c, pid_t pid, struct err *err)
 {
 	char number[16];
-	const char *argv[] = { SYSTEMD,	 "AttachProcessesToUnit",
-			       "ssau",	 c->scope, "", "1", number, NULL };
+	const char *argv[] = {
+		SYSTEMD, "AttachProcessesToUnit", "ssau", c->scope, "", "1", number, NULL
+	};
 
 	(void)snprintf(number, sizeof(number), "%d", pid);
 	return busctl((char *const *)argv, "did not take a second process", err);
@@ -225,17 +241,21 @@ static int verify_scope(const struct cgroup *c, pid_t pid, struct err *err)
 			(void)snprintf(dir, sizeof(dir), ROOT "%s", line + 3);
 			(void)snprintf(file, sizeof(file), "%s/%s", dir,
 				       c->mem_bytes ? "memory.max" :
-				       c->pids	    ? "pids.max" : "cpu.max");
+				       c->pids      ? "pids.max" :
+						      "cpu.max");
 			ok = access(file, F_OK) == 0;
 			free(text);
-			return ok ? 0 : err_set(err, PE_REFUSED, "a limit was asked for, and the "
-						"user's systemd was given no such controller "
-						"(Delegate= of user@.service)");
+			return ok ? 0 :
+				    err_set(err, PE_REFUSED,
+					    "a limit was asked for, and the "
+					    "user's systemd was given no such controller "
+					    "(Delegate= of user@.service)");
 		}
 		(void)nanosleep(&t, NULL);
 	} while (--tries > 0);
 	free(text);
-	return err_set(err, PE_REFUSED, "a limit was asked for, and the user's systemd did not "
+	return err_set(err, PE_REFUSED,
+		       "a limit was asked for, and the user's systemd did not "
 		       "move the environment into its scope");
 }
 
@@ -244,7 +264,8 @@ static int verify_scope(const struct cgroup *c, pid_t pid, struct err *err)
 int cgroup_make(struct cgroup *ret, const char *id, const struct cgroup_limits *limits,
 		struct err *err)
 {
-	struct cgroup c = { .mem_bytes = limits->mem_bytes, .cpu_percent = limits->cpu_percent,
+	struct cgroup c = { .mem_bytes = limits->mem_bytes,
+			    .cpu_percent = limits->cpu_percent,
 			    .pids = limits->pids };
 	int r = 0;
 
@@ -268,7 +289,8 @@ int cgroup_make(struct cgroup *ret, const char *id, const struct cgroup_limits *
 	return 0;
 }
 
-void cgroup_predict(const char *id, const struct cgroup_limits *limits, char *ret, size_t size)
+void cgroup_predict(const char *id, const struct cgroup_limits *limits, char *ret,
+		    size_t size)
 {
 	const struct {
 		uint64_t asked;

@@ -20,7 +20,7 @@
 struct cgroup {
 	size_t n;
 	char path[CGROUP_MAX][256]; /* directories below the cgroup mounts */
-	char scope[64];		    /* a unit of the user's systemd, "" if none */
+	char scope[64];             /* a unit of the user's systemd, "" if none */
 	uint64_t mem_bytes, cpu_percent, pids;
 };
 

@@ -42,7 +42,8 @@ static int join(const int *nsfds, uint64_t which)
 {
 	for (size_t i = 0; i < SANDBOX_NS_MAX; i++) {
 		long r = !(which & ns_flags[i]) ? 0 :
-			 nsfds[i] < 0 ? -EBADF : SYS2(SYS_setns, nsfds[i], ns_flags[i]);
+			 nsfds[i] < 0           ? -EBADF :
+						  SYS2(SYS_setns, nsfds[i], ns_flags[i]);
 
 		if (r < 0)
 			return (int)r;
@@ -50,10 +51,12 @@ static int join(const int *nsfds, uint64_t which)
 	return 0;
 }
 
-_Noreturn static void complain(int fd, int code, const char *what, const char *on, int neg)
+_Noreturn static void complain(int fd, int code, const char *what, const char *on,
+			       int neg)
 {
 	char text[512];
-	int n = snprintf(text, sizeof(text), "polder: %s '%s': %s\n", what, on, strerror(-neg));
+	int n = snprintf(text, sizeof(text), "polder: %s '%s': %s\n", what, on,
+			 strerror(-neg));
 
 	(void)sys_write(fd, text, (size_t)n);
 	sys_exit(code);
@@ -136,8 +139,8 @@ _Noreturn static void watch(const struct sandbox_exec *x, pid_t tender)
 	if (pid == 0)
 		become_program(x, slave);
 	if (pid < 0)
-		complain(x->fd[2] >= 0 ? x->fd[2] : 2, 125, "cannot enter the environment for",
-			 x->argv[0], (int)pid);
+		complain(x->fd[2] >= 0 ? x->fd[2] : 2, 125,
+			 "cannot enter the environment for", x->argv[0], (int)pid);
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
 	(void)SYS3(SYS_close_range, 0, ~0u, 0);
 	while (waitpid((pid_t)pid, &status, __WALL) < 0)
@@ -155,7 +158,8 @@ int sandbox_exec(const struct sandbox_exec *x, pid_t *ret_watcher, struct err *e
 		struct err why = ERR_INIT;
 
 		if (x->cgroup && cgroup_join(x->cgroup, 0, &why) != 0)
-			complain(x->fd[2] >= 0 ? x->fd[2] : 2, 125, why.text, x->argv[0], -EPERM);
+			complain(x->fd[2] >= 0 ? x->fd[2] : 2, 125, why.text, x->argv[0],
+				 -EPERM);
 		watch(x, tender);
 	}
 	if (pid < 0)
@@ -179,11 +183,13 @@ int sandbox_open_inside(const int *nsfds, const char *path, int *ret_mountfd,
 		int tree, from;
 
 		r = join(nsfds, CLONE_NEWUSER | CLONE_NEWNS);
-		from = r < 0 ? r : sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0,
-					       RESOLVE_NO_MAGICLINKS);
+		from = r < 0 ? r :
+			       sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0,
+					   RESOLVE_NO_MAGICLINKS);
 		tree = from < 0 ? from :
-				  sys_open_tree(from, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-							  AT_EMPTY_PATH | AT_RECURSIVE);
+				  sys_open_tree(from, "",
+						OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+							AT_EMPTY_PATH | AT_RECURSIVE);
 		r = tree < 0 ? tree : 0;
 		(void)fd_send(pair[1], &r, sizeof(r), &tree, r == 0, NULL);
 		sys_exit(0);
@@ -193,7 +199,8 @@ int sandbox_open_inside(const int *nsfds, const char *path, int *ret_mountfd,
 		(void)close(pair[0]);
 		return err_neg(err, (int)pid, "cannot fork");
 	}
-	if (fd_recv(pair[0], &r, sizeof(r), &len, &fd, 1, &n, NULL) != 0 || len != sizeof(r))
+	if (fd_recv(pair[0], &r, sizeof(r), &len, &fd, 1, &n, NULL) != 0 ||
+	    len != sizeof(r))
 		r = -EPROTO;
 	(void)close(pair[0]);
 	while (waitpid((pid_t)pid, &status, __WALL) < 0 && errno == EINTR)

@@ -57,16 +57,19 @@ static void limits(struct host_facts *f)
 
 	f->limit_pids = true;
 	if (f->root) {
-		f->limit_mem = unified || access("/sys/fs/cgroup/memory/cgroup.procs", F_OK) == 0;
-		f->limit_cpu = unified || access("/sys/fs/cgroup/cpu/cgroup.procs", F_OK) == 0;
+		f->limit_mem = unified ||
+			       access("/sys/fs/cgroup/memory/cgroup.procs", F_OK) == 0;
+		f->limit_cpu =
+			unified || access("/sys/fs/cgroup/cpu/cgroup.procs", F_OK) == 0;
 		f->no_limit_reason = "this host has no cgroup for it";
 		return;
 	}
 	(void)snprintf(bus, sizeof(bus), "%s/bus", runtime ? runtime : "");
 	f->limit_mem = f->limit_cpu = unified && runtime && access(bus, F_OK) == 0;
-	f->no_limit_reason = unified ? "the user's systemd cannot be asked for a cgroup" :
-				       "cgroups of version 1 belong to root: start it as root, or "
-				       "leave the limit out";
+	f->no_limit_reason =
+		unified ? "the user's systemd cannot be asked for a cgroup" :
+			  "cgroups of version 1 belong to root: start it as root, or "
+			  "leave the limit out";
 }
 
 void host_facts_assume(struct host_facts *ret)
@@ -85,7 +88,7 @@ void host_facts_probe(struct host_facts *ret)
 	ret->overlay = found & HAS_OVERLAY;
 	ret->timens = found & HAS_TIMENS;
 	ret->fuse = access("/dev/fuse", R_OK | W_OK) == 0;
-	ret->subuid = has_ranges("/etc/subuid") &&
-		      access("/usr/bin/newuidmap", X_OK) == 0;
+	ret->subuid =
+		has_ranges("/etc/subuid") && access("/usr/bin/newuidmap", X_OK) == 0;
 	limits(ret);
 }

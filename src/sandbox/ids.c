@@ -37,8 +37,8 @@ static int write_map(pid_t pid, const char *file, const struct spec_map *v, size
 	size_t len = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int k = snprintf(text + len, sizeof(text) - len, "%u %u %u\n", v[i].inside,
-				 v[i].outside, v[i].count);
+		int k = snprintf(text + len, sizeof(text) - len, "%u %u %u\n",
+				 v[i].inside, v[i].outside, v[i].count);
 
 		if (k < 0 || (size_t)k >= sizeof(text) - len)
 			return -E2BIG;
@@ -53,7 +53,8 @@ static int run_helper(const char *helper, pid_t pid, const struct spec_map *v, s
 {
 	char words[2 + 3 * 16][16];
 	char *argv[4 + 3 * 16];
-	char env_path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *envp[] = { env_path, NULL };
+	char env_path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+	     *envp[] = { env_path, NULL };
 	char path[64];
 	size_t k = 0;
 	int status;
@@ -69,21 +70,25 @@ static int run_helper(const char *helper, pid_t pid, const struct spec_map *v, s
 		const uint32_t part[3] = { v[i].inside, v[i].outside, v[i].count };
 
 		for (size_t j = 0; j < 3; j++) {
-			(void)snprintf(words[1 + 3 * i + j], sizeof(words[0]), "%u", part[j]);
+			(void)snprintf(words[1 + 3 * i + j], sizeof(words[0]), "%u",
+				       part[j]);
 			argv[k++] = words[1 + 3 * i + j];
 		}
 	}
 	argv[k] = NULL;
 	status = posix_spawn(&child, path, NULL, NULL, argv, envp);
 	if (status != 0)
-		return err_set(err, PE_REFUSED, "identity=own,root needs %s (package uidmap): %s",
-			       path, strerror(status));
+		return err_set(err, PE_REFUSED,
+			       "identity=own,root needs %s (package uidmap): %s", path,
+			       strerror(status));
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return err_sys(err, "cannot wait for %s", helper);
 	if (status != 0)
-		return err_set(err, PE_REFUSED, "%s refused the id range; see its message above and "
-			       "/etc/subuid, /etc/subgid", helper);
+		return err_set(err, PE_REFUSED,
+			       "%s refused the id range; see its message above and "
+			       "/etc/subuid, /etc/subgid",
+			       helper);
 	return 0;
 }
 
@@ -94,7 +99,8 @@ int ids_write_maps(pid_t pid, const struct spec *s, struct err *err)
 	if (s->flags & SPEC_SUBUID_HELPER) {
 		r = run_helper("newuidmap", pid, s->uid_maps, s->n_uid_maps, err);
 		return r != 0 ? r :
-				run_helper("newgidmap", pid, s->gid_maps, s->n_gid_maps, err);
+				run_helper("newgidmap", pid, s->gid_maps, s->n_gid_maps,
+					   err);
 	}
 	r = write_map(pid, "uid_map", s->uid_maps, s->n_uid_maps);
 	if (r == 0 && pid == 0)

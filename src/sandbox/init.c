@@ -65,7 +65,7 @@ struct init {
 	int exec_pipe, master;
 };
 
-const char *const ns_names[SANDBOX_NS_MAX] = { "user", "mnt", "pid",	"net",
+const char *const ns_names[SANDBOX_NS_MAX] = { "user", "mnt", "pid",    "net",
 					       "ipc",  "uts", "cgroup", "time" };
 
 long fork_with(uint64_t flags)
@@ -149,15 +149,19 @@ static void prepare_meeting(struct init *in)
 		fail_sys(in, -errno, "cannot prepare the program's task");
 	in->meet->netfd = -1;
 	in->exec_pipe = pipefd[0];
-	in->payload = (struct payload){ .meet = in->meet, .spec = in->spec, .io = in->st->io,
-					.exec_pipe = pipefd[1], .slave = -1,
+	in->payload = (struct payload){ .meet = in->meet,
+					.spec = in->spec,
+					.io = in->st->io,
+					.exec_pipe = pipefd[1],
+					.slave = -1,
 					.umask = in->st->umask };
 	/* Now: once init is not dumpable, its files in /proc are not its own to write. */
 	if (in->spec->flags & SPEC_TIMENS) {
 		int r = time_namespace(in->spec->mono_offset_ns);
 
 		if (r < 0)
-			fail_sys(in, r, "cannot give the environment a clock of its own (time "
+			fail_sys(in, r,
+				 "cannot give the environment a clock of its own (time "
 				 "namespace)");
 	}
 }
@@ -203,7 +207,8 @@ static void build(struct init *in)
 	if (in->spec->flags & IDS_FOREIGN || SYS0(SYS_geteuid) != (long)in->spec->uid) {
 		(void)sys_prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0);
 		if (SYS2(SYS_setgroups, 0, 0) < 0 ||
-		    SYS3(SYS_setresgid, in->spec->gid, in->spec->gid, in->spec->gid) < 0 ||
+		    SYS3(SYS_setresgid, in->spec->gid, in->spec->gid, in->spec->gid) <
+			    0 ||
 		    SYS3(SYS_setresuid, in->spec->uid, in->spec->uid, in->spec->uid) < 0)
 			fail_sys(in, -EPERM, "cannot take the environment's ids");
 		die_with_tender(in);
@@ -239,7 +244,8 @@ static void send_shadows(struct init *in)
 	struct init_msg m = { .kind = SANDBOX_SHADOW };
 
 	for (size_t i = 0; i < in->spec->n_mounts; i++)
-		if (in->spec->mounts[i].kind == SPEC_MOUNT_SHADOW && in->spec->mounts[i].fd >= 0)
+		if (in->spec->mounts[i].kind == SPEC_MOUNT_SHADOW &&
+		    in->spec->mounts[i].fd >= 0)
 			(void)chan_send(in->st->chan, &m, &in->spec->mounts[i].fd, 1);
 }
 
@@ -267,13 +273,15 @@ static void report_start(struct init *in)
 	if (n == sizeof(report)) {
 		m.kind = SANDBOX_FAILED;
 		m.value = report[0] != STEP_EXEC ? 125 : report[1] == -ENOENT ? 127 : 126;
-		(void)snprintf(m.text, sizeof(m.text), "%s%s%s%s: %s",
-			       payload_step_text(report[0]),
-			       report[0] == STEP_EXEC || report[0] == STEP_CHDIR ? " '" : "",
-			       report[0] == STEP_EXEC	? in->spec->argv[0] :
-			       report[0] == STEP_CHDIR ? in->spec->cwd : "",
-			       report[0] == STEP_EXEC || report[0] == STEP_CHDIR ? "'" : "",
-			       strerror(-report[1]));
+		(void)snprintf(
+			m.text, sizeof(m.text), "%s%s%s%s: %s",
+			payload_step_text(report[0]),
+			report[0] == STEP_EXEC || report[0] == STEP_CHDIR ? " '" : "",
+			report[0] == STEP_EXEC  ? in->spec->argv[0] :
+			report[0] == STEP_CHDIR ? in->spec->cwd :
+						  "",
+			report[0] == STEP_EXEC || report[0] == STEP_CHDIR ? "'" : "",
+			strerror(-report[1]));
 	}
 	(void)chan_send(in->st->chan, &m, NULL, 0);
 	if (m.kind == SANDBOX_FAILED)
@@ -352,8 +360,8 @@ _Noreturn static void supervise(struct init *in)
 	(void)sigaddset(&chld, SIGCHLD);
 	p[1] = (struct pollfd){ .fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK),
 				.events = POLLIN };
-	if (p[1].fd < 0 || lockdown_caps(CAP_BIT_KILL) < 0 || lockdown_no_new_privs() < 0 ||
-	    lockdown_filter() < 0)
+	if (p[1].fd < 0 || lockdown_caps(CAP_BIT_KILL) < 0 ||
+	    lockdown_no_new_privs() < 0 || lockdown_filter() < 0)
 		fail_sys(in, -EPERM, "cannot lock down init");
 	for (;;) {
 		struct signalfd_siginfo si;
@@ -385,7 +393,9 @@ static struct {
 void sandbox_title_area(int argc, char **argv)
 {
 	title.p = argc > 0 ? argv[0] : NULL;
-	title.len = argc > 0 ? (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]) : 0;
+	title.len = argc > 0 ?
+			    (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]) :
+			    0;
 }
 
 void title_wipe(void)

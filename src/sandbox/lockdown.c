@@ -31,9 +31,9 @@ enum {
 	LL_FS_WRITE_FILE = 1 << 1,
 	LL_FS_READ_FILE = 1 << 2,
 	LL_FS_ABI_1 = (1 << 13) - 1,
-	LL_FS_REFER = 1 << 13,	   /* ABI 2 */
-	LL_FS_TRUNCATE = 1 << 14,  /* ABI 3 */
-	LL_FS_IOCTL_DEV = 1 << 15, /* ABI 5 */
+	LL_FS_REFER = 1 << 13,      /* ABI 2 */
+	LL_FS_TRUNCATE = 1 << 14,   /* ABI 3 */
+	LL_FS_IOCTL_DEV = 1 << 15,  /* ABI 5 */
 	LL_SCOPE_ABSTRACT = 1 << 0, /* ABI 6 */
 	LL_SCOPE_SIGNAL = 1 << 1,
 };
@@ -47,7 +47,8 @@ int lockdown_caps(uint64_t keep)
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = {
 		{ .effective = (uint32_t)keep, .permitted = (uint32_t)keep },
-		{ .effective = (uint32_t)(keep >> 32), .permitted = (uint32_t)(keep >> 32) },
+		{ .effective = (uint32_t)(keep >> 32),
+		  .permitted = (uint32_t)(keep >> 32) },
 	};
 	long r;
 
@@ -118,7 +119,9 @@ int lockdown_landlock(const int *fd, bool scope_signals)
 		.handled_fs = LL_FS_ABI_1 | (abi >= 2 ? LL_FS_REFER : 0) |
 			      (abi >= 3 ? LL_FS_TRUNCATE : 0) |
 			      (abi >= 5 ? LL_FS_IOCTL_DEV : 0),
-		.scoped = abi < 6 ? 0 : LL_SCOPE_ABSTRACT | (scope_signals ? LL_SCOPE_SIGNAL : 0),
+		.scoped = abi < 6 ? 0 :
+				    LL_SCOPE_ABSTRACT |
+					    (scope_signals ? LL_SCOPE_SIGNAL : 0),
 	};
 	struct ll_path_beneath rule = { .allowed = attr.handled_fs };
 	int set, r;
@@ -129,8 +132,9 @@ int lockdown_landlock(const int *fd, bool scope_signals)
 	if (set < 0)
 		return set;
 	rule.parent_fd = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
-	r = rule.parent_fd < 0 ? rule.parent_fd :
-				 (int)SYS4(LL_ADD_RULE, set, LL_RULE_PATH_BENEATH, &rule, 0);
+	r = rule.parent_fd < 0 ?
+		    rule.parent_fd :
+		    (int)SYS4(LL_ADD_RULE, set, LL_RULE_PATH_BENEATH, &rule, 0);
 	if (rule.parent_fd >= 0)
 		sys_close(rule.parent_fd);
 	for (int i = 0; r == 0 && i < 3; i++)

@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 /* Capabilities of identity=own,root, inside its own user namespace. */
-#define LOCKDOWN_ROOT_CAPS                                                           \
+#define LOCKDOWN_ROOT_CAPS                                                               \
 	(1ull << 0 /* CHOWN */ | 1ull << 1 /* DAC_OVERRIDE */ | 1ull << 3 /* FOWNER */ | \
-	 1ull << 4 /* FSETID */ | 1ull << 5 /* KILL */ | 1ull << 6 /* SETGID */ |      \
-	 1ull << 7 /* SETUID */ | 1ull << 10 /* NET_BIND_SERVICE */ |                  \
+	 1ull << 4 /* FSETID */ | 1ull << 5 /* KILL */ | 1ull << 6 /* SETGID */ |        \
+	 1ull << 7 /* SETUID */ | 1ull << 10 /* NET_BIND_SERVICE */ |                    \
 	 1ull << 31 /* SETFCAP */)
 
 /* Keeps exactly these capabilities: bounding, permitted, effective; none inheritable or

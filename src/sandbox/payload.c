@@ -134,7 +134,8 @@ static const char *search_path(char *const *envp)
 	for (; envp && *envp; envp++) {
 		const char *e = *envp;
 
-		if (e[0] == 'P' && e[1] == 'A' && e[2] == 'T' && e[3] == 'H' && e[4] == '=')
+		if (e[0] == 'P' && e[1] == 'A' && e[2] == 'T' && e[3] == 'H' &&
+		    e[4] == '=')
 			return e + 5;
 	}
 	return "/usr/local/bin:/usr/bin:/bin";
@@ -204,11 +205,11 @@ _Noreturn static void give_up(struct payload *p, int step, int error)
 	sys_exit(127);
 }
 
-#define TRY(step, call)                                                              \
-	do {                                                                         \
-		int try_ = (int)(call);                                              \
-		if (try_ < 0)                                                        \
-			give_up(p, (step), try_);                                    \
+#define TRY(step, call)                                                                  \
+	do {                                                                             \
+		int try_ = (int)(call);                                                  \
+		if (try_ < 0)                                                            \
+			give_up(p, (step), try_);                                        \
 	} while (0)
 
 static void enter_network(struct payload *p)
@@ -237,7 +238,8 @@ int payload_main(void *payload)
 	if (!meet_wait(p->meet, &p->meet->released))
 		sys_exit(127);
 	TRY(STEP_LANDLOCK, lockdown_landlock(p->io->fd, true));
-	TRY(STEP_STDIO, SYS3(SYS_close_range, 3, ~0u, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC));
+	TRY(STEP_STDIO,
+	    SYS3(SYS_close_range, 3, ~0u, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC));
 	futex_set(&p->meet->unshared, 1);
 	TRY(STEP_STDIO, payload_stdio(p->io->fd, p->slave));
 	TRY(STEP_CHDIR, SYS1(SYS_chdir, s->cwd));

@@ -37,7 +37,7 @@
 struct build {
 	struct spec *spec;
 	int root, pool, empty;
-	unsigned next; /* names in the pool */
+	unsigned next;   /* names in the pool */
 	bool own_ground; /* nothing of anybody else is below root yet */
 	bool made_empty_file;
 	dev_t ours[2];
@@ -88,13 +88,13 @@ static bool is_ours(const struct build *b, int fd)
 
 static int lookup(const struct build *b, const char *path)
 {
-	return sys_openat2(b->root, path[1] ? path + 1 : ".", O_PATH | O_CLOEXEC | O_NOFOLLOW,
-			   0, BENEATH);
+	return sys_openat2(b->root, path[1] ? path + 1 : ".",
+			   O_PATH | O_CLOEXEC | O_NOFOLLOW, 0, BENEATH);
 }
 
 /* The directory of path and its last part; makes what is missing on our own tmpfs. */
-static int parent_of(struct build *b, const char *path, int *ret_fd, const char **ret_leaf,
-		     struct err *err);
+static int parent_of(struct build *b, const char *path, int *ret_fd,
+		     const char **ret_leaf, struct err *err);
 
 static int make_dir(struct build *b, const char *path, uint32_t mode, int *ret_fd,
 		    struct err *err)
@@ -114,19 +114,22 @@ static int make_dir(struct build *b, const char *path, uint32_t mode, int *ret_f
 	if (r != 0)
 		return r;
 	if (!is_ours(b, parent))
-		return err_set(err, -ENOENT, "'%s' is not there inside, and Polder makes no "
-			       "mount point in the host's own directory: make it first", path);
+		return err_set(err, -ENOENT,
+			       "'%s' is not there inside, and Polder makes no "
+			       "mount point in the host's own directory: make it first",
+			       path);
 	r = sys_mkdirat(parent, leaf, mode ? mode : 0755);
 	if (r == 0)
-		r = sys_openat2(parent, leaf, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0, BENEATH);
+		r = sys_openat2(parent, leaf, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0,
+				BENEATH);
 	if (r < 0)
 		return err_neg(err, r, "cannot make '%s' inside", path);
 	*ret_fd = r;
 	return 0;
 }
 
-static int parent_of(struct build *b, const char *path, int *ret_fd, const char **ret_leaf,
-		     struct err *err)
+static int parent_of(struct build *b, const char *path, int *ret_fd,
+		     const char **ret_leaf, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	char dir[4096];
@@ -137,7 +140,8 @@ static int parent_of(struct build *b, const char *path, int *ret_fd, const char 
 }
 
 /* An empty file to mount on. */
-static int make_file_target(struct build *b, const char *path, int *ret_fd, struct err *err)
+static int make_file_target(struct build *b, const char *path, int *ret_fd,
+			    struct err *err)
 {
 	auto_fd parent = -1, made = -1;
 	const char *leaf;
@@ -153,8 +157,10 @@ static int make_file_target(struct build *b, const char *path, int *ret_fd, stru
 	if (r != 0)
 		return r;
 	if (!is_ours(b, parent))
-		return err_set(err, -ENOENT, "'%s' is not there inside, and Polder makes no "
-			       "mount point in the host's own directory: make it first", path);
+		return err_set(err, -ENOENT,
+			       "'%s' is not there inside, and Polder makes no "
+			       "mount point in the host's own directory: make it first",
+			       path);
 	made = sys_openat(parent, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0444);
 	if (made < 0)
 		return err_neg(err, made, "cannot make '%s' inside", path);
@@ -176,7 +182,9 @@ static int make_by_name(struct build *b, const char *path, bool is_file, uint32_
 		r = is_file ? SYS4(SYS_mknodat, b->root, path + 1, S_IFREG | 0444, 0) :
 			      sys_mkdirat(b->root, path + 1, mode ? mode : 0755);
 	}
-	return r < 0 && r != -EEXIST ? err_neg(err, (int)r, "cannot make '%s' inside", path) : 0;
+	return r < 0 && r != -EEXIST ?
+		       err_neg(err, (int)r, "cannot make '%s' inside", path) :
+		       0;
 }
 
 static int attach(struct build *b, const struct spec_mount *m, int mount_fd, bool is_file,
@@ -194,13 +202,15 @@ static int attach(struct build *b, const struct spec_mount *m, int mount_fd, boo
 		return r < 0 ? err_neg(err, r, "cannot mount on '%s' inside", m->dst) : r;
 	}
 	r = is_file ? make_file_target(b, m->dst, &target, err) :
-			  make_dir(b, m->dst, 0, &target, err);
+		      make_dir(b, m->dst, 0, &target, err);
 
 	if (r != 0)
 		return r;
 	if (fstat(target, &st) == 0 && S_ISDIR(st.st_mode) == is_file)
-		return err_set(err, PE_USAGE, "'%s' inside is %s directory, and what is granted "
-			       "there is %s", m->dst, is_file ? "a" : "no",
+		return err_set(err, PE_USAGE,
+			       "'%s' inside is %s directory, and what is granted "
+			       "there is %s",
+			       m->dst, is_file ? "a" : "no",
 			       is_file ? "a file" : "a directory");
 	r = sys_move_mount(mount_fd, target, "");
 	return r < 0 ? err_neg(err, r, "cannot mount on '%s' inside", m->dst) : 0;
@@ -212,8 +222,8 @@ static int put_source(struct build *b, struct spec_mount *m, struct err *err)
 {
 	if (m->fd < 0)
 		return 0; /* optional, and not there on the host */
-	return attach(b, m, m->fd, (m->flags & SPEC_MOUNT_IS_FILE) || m->kind != SPEC_MOUNT_BIND,
-		      err);
+	return attach(b, m, m->fd,
+		      (m->flags & SPEC_MOUNT_IS_FILE) || m->kind != SPEC_MOUNT_BIND, err);
 }
 
 static int shadow(struct build *b, struct spec_mount *m, int *ret_tree, struct err *err)
@@ -271,7 +281,8 @@ static int pool_dir(struct build *b, uint32_t mode, unsigned flags, int *ret_fd,
 	(void)snprintf(name, sizeof(name), "%u", b->next++);
 	r = sys_mkdirat(b->pool, name, mode ? mode : 0755);
 	if (r == 0)
-		r = tree = sys_open_tree(b->pool, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		r = tree =
+			sys_open_tree(b->pool, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (r >= 0 && (flags & SPEC_MOUNT_NOEXEC)) /* the rest is the pool's already */
 		r = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
 	if (r < 0)
@@ -322,8 +333,10 @@ static int put_file(struct build *b, struct spec_mount *m, struct err *err)
 	if (r != 0)
 		return (int)r;
 	if (owned >= 0 && !is_ours(b, owned))
-		return m->flags & SPEC_MOUNT_OPTIONAL ? 0 :
-			err_set(err, -EROFS, "'%s' would be written on the host", m->dst);
+		return m->flags & SPEC_MOUNT_OPTIONAL ?
+			       0 :
+			       err_set(err, -EROFS, "'%s' would be written on the host",
+				       m->dst);
 	fd = sys_openat(dir, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
 			m->mode ? m->mode : 0644);
 	for (size_t done = 0; fd >= 0 && done < m->data_len; done += (size_t)r) {
@@ -344,7 +357,8 @@ static int put_symlink(struct build *b, struct spec_mount *m, struct err *err)
 		return r;
 	r = (int)SYS3(SYS_symlinkat, m->src, dir, leaf);
 	return r < 0 && r != -EEXIST ?
-		       err_neg(err, r, "cannot make the link '%s' inside", m->dst) : 0;
+		       err_neg(err, r, "cannot make the link '%s' inside", m->dst) :
+		       0;
 }
 
 static int put_fs(struct build *b, struct spec_mount *m, const char *type, uint64_t attrs,
@@ -360,10 +374,13 @@ static int put_fs(struct build *b, struct spec_mount *m, const char *type, uint6
 	if (r == 0)
 		r = tree = sys_fsmount(fs, (unsigned)attrs);
 	if (r == -EPERM && m->kind == SPEC_MOUNT_PROC)
-		return err_set(err, PE_REFUSED, "this kernel lets nobody mount a /proc of his own "
-			       "while the host's is partly covered, as it is in most containers; "
-			       "run Polder outside of the container, or start that one with an "
-			       "unmasked /proc (podman: --security-opt unmask=ALL)");
+		return err_set(
+			err, PE_REFUSED,
+			"this kernel lets nobody mount a /proc of his own "
+			"while the host's is partly covered, as it is in most "
+			"containers; "
+			"run Polder outside of the container, or start that one with an "
+			"unmasked /proc (podman: --security-opt unmask=ALL)");
 	if (r < 0)
 		return err_neg(err, r, "cannot make a %s for the environment", type);
 	return attach(b, m, tree, false, err);
@@ -389,8 +406,8 @@ static int protect_proc_sys(struct build *b, const char *proc, struct err *err)
 
 static int put_proc(struct build *b, struct spec_mount *m, struct err *err)
 {
-	int r = put_fs(b, m, "proc", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-		       err);
+	int r = put_fs(b, m, "proc",
+		       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
 
 	return r != 0 ? r : protect_proc_sys(b, m->dst, err);
 }
@@ -439,25 +456,30 @@ static int put_deadsock(struct build *b, struct spec_mount *m, struct err *err)
 	if (r != 0)
 		return r;
 	if (!is_ours(b, parent))
-		return err_set(err, -EROFS, "'%s' would be made on the host: bind the null socket "
-			       "elsewhere", m->dst);
-	n = snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", parent, leaf);
+		return err_set(err, -EROFS,
+			       "'%s' would be made on the host: bind the null socket "
+			       "elsewhere",
+			       m->dst);
+	n = snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", parent,
+		     leaf);
 	if (n < 0 || (size_t)n >= sizeof(addr.sun_path))
-		return err_set(err, -ENAMETOOLONG, "'%s' is too long for a socket's name", leaf);
+		return err_set(err, -ENAMETOOLONG, "'%s' is too long for a socket's name",
+			       leaf);
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (sock < 0 || bind(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return err_sys(err, "cannot make the null socket '%s'", m->dst);
 	return fchmodat(parent, leaf, 0666, 0) < 0 ?
-		       err_sys(err, "cannot open the null socket '%s' to all", m->dst) : 0;
+		       err_sys(err, "cannot open the null socket '%s' to all", m->dst) :
+		       0;
 }
 
 static int (*const put[])(struct build *, struct spec_mount *, struct err *) = {
-	[SPEC_MOUNT_BIND] = put_source,	    [SPEC_MOUNT_SHADOW] = put_shadow,
+	[SPEC_MOUNT_BIND] = put_source,     [SPEC_MOUNT_SHADOW] = put_shadow,
 	[SPEC_MOUNT_SOCKET] = put_source,   [SPEC_MOUNT_DEVICE] = put_source,
 	[SPEC_MOUNT_SCRATCH] = put_scratch, [SPEC_MOUNT_DIR] = put_dir,
-	[SPEC_MOUNT_FILE] = put_file,	    [SPEC_MOUNT_SYMLINK] = put_symlink,
-	[SPEC_MOUNT_PROC] = put_proc,	    [SPEC_MOUNT_DEVPTS] = put_devpts,
-	[SPEC_MOUNT_MASK] = put_mask,	    [SPEC_MOUNT_DEADSOCK] = put_deadsock,
+	[SPEC_MOUNT_FILE] = put_file,       [SPEC_MOUNT_SYMLINK] = put_symlink,
+	[SPEC_MOUNT_PROC] = put_proc,       [SPEC_MOUNT_DEVPTS] = put_devpts,
+	[SPEC_MOUNT_MASK] = put_mask,       [SPEC_MOUNT_DEADSOCK] = put_deadsock,
 	[SPEC_MOUNT_ENV] = put_env,
 };
 static_assert(ARRAY_LEN(put) == SPEC_MOUNT_KIND_COUNT, "one function for each kind");

@@ -58,11 +58,11 @@ enum payload_step {
 
 /* In one page that init and the payload share; the words are futexes. */
 struct rendezvous {
-	uint32_t ids_ready;  /* init → payload: maps are written */
-	uint32_t net_ready;  /* payload → init: netfd is there */
-	uint32_t released;   /* init → payload: the root stands, go */
-	uint32_t unshared;   /* payload → init: it has a descriptor table of its own */
-	uint32_t failed;     /* either: give up */
+	uint32_t ids_ready; /* init → payload: maps are written */
+	uint32_t net_ready; /* payload → init: netfd is there */
+	uint32_t released;  /* init → payload: the root stands, go */
+	uint32_t unshared;  /* payload → init: it has a descriptor table of its own */
+	uint32_t failed;    /* either: give up */
 	int32_t netfd;
 	int32_t step, error; /* of a payload that failed */
 };
@@ -99,7 +99,7 @@ struct init_start {
 	struct spec *spec;
 	const struct sandbox_io *io;
 	int chan;
-	int tender_chan;     /* the other end, to be closed */
+	int tender_chan;      /* the other end, to be closed */
 	bool wait_for_tender; /* it writes the maps, or moves us into cgroups */
 	bool tender_maps;     /* it writes the maps */
 	bool new_cgroup;      /* the cgroup namespace is made after joining */

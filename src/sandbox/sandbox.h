@@ -37,13 +37,13 @@ struct sandbox_io {
 
 enum sandbox_event_kind {
 	SANDBOX_NOTHING,
-	SANDBOX_PTY,	 /* fd: the pty's master, the caller's from then on */
-	SANDBOX_SHADOW,	 /* fd: for sandbox_refresh, the caller's from then on */
+	SANDBOX_PTY,     /* fd: the pty's master, the caller's from then on */
+	SANDBOX_SHADOW,  /* fd: for sandbox_refresh, the caller's from then on */
 	SANDBOX_STARTED, /* the program's image runs */
-	SANDBOX_FAILED,	 /* text says why; value: 125, 126 or 127 */
+	SANDBOX_FAILED,  /* text says why; value: 125, 126 or 127 */
 	SANDBOX_STOPPED, /* the program stopped itself; value: the signal */
-	SANDBOX_EXITED,	 /* value: a wait status */
-	SANDBOX_NSFDS,	 /* fds, answer to sandbox_ask_namespaces */
+	SANDBOX_EXITED,  /* value: a wait status */
+	SANDBOX_NSFDS,   /* fds, answer to sandbox_ask_namespaces */
 };
 
 #define SANDBOX_NS_MAX 8
@@ -91,7 +91,7 @@ struct sandbox_exec {
 	bool tty;
 	int master_to;
 	uint16_t rows, cols;
-	uint32_t flags; /* of the spec */
+	uint32_t flags;      /* of the spec */
 	uint64_t limit_pids; /* of the spec */
 	uint32_t uid, gid;
 	struct cgroup *cgroup; /* NULL: none */

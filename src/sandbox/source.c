@@ -42,13 +42,16 @@ static bool kind_as_granted(const struct spec_mount *m, mode_t mode)
 int source_open(const struct spec_mount *m, int *ret_fd, struct err *err)
 {
 	uint64_t resolve = m->flags & SPEC_MOUNT_GRANT ?
-				   RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS : 0;
+				   RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS :
+				   0;
 	auto_fd fd = sys_openat2(AT_FDCWD, m->src, O_PATH | O_CLOEXEC, 0, resolve);
 	struct stat st;
 
 	if (fd == -ELOOP)
-		return err_set(err, PE_BAD, "'%s' was replaced by a symbolic link while it was "
-			       "being granted: refused", m->src);
+		return err_set(err, PE_BAD,
+			       "'%s' was replaced by a symbolic link while it was "
+			       "being granted: refused",
+			       m->src);
 	if (fd < 0)
 		return err_neg(err, fd, "cannot open '%s' to grant it", m->src);
 	if (fstat(fd, &st) < 0)
@@ -56,8 +59,10 @@ int source_open(const struct spec_mount *m, int *ret_fd, struct err *err)
 	/* The number of a removed inode is given to the next one: its kind counts too. */
 	if (((m->dev || m->ino) && (st.st_dev != m->dev || st.st_ino != m->ino)) ||
 	    ((m->flags & SPEC_MOUNT_GRANT) && !kind_as_granted(m, st.st_mode)))
-		return err_set(err, PE_BAD, "'%s' was replaced while it was being granted: "
-			       "refused", m->src);
+		return err_set(err, PE_BAD,
+			       "'%s' was replaced while it was being granted: "
+			       "refused",
+			       m->src);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -89,19 +94,24 @@ static int clone_tree(struct spec_mount *m, int from, const char *path, int user
 		      struct err *err)
 {
 	/* An idmapped mount is of one file system: what is mounted below is not carried. */
-	unsigned recursive = (m->flags & SPEC_MOUNT_IS_FILE) || userns >= 0 ? 0 : AT_RECURSIVE;
-	auto_fd tree = sys_open_tree(from, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-				     recursive | (*path ? 0 : AT_EMPTY_PATH));
+	unsigned recursive =
+		(m->flags & SPEC_MOUNT_IS_FILE) || userns >= 0 ? 0 : AT_RECURSIVE;
+	auto_fd tree = sys_open_tree(from, path,
+				     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive |
+					     (*path ? 0 : AT_EMPTY_PATH));
 	int r;
 
 	if (tree < 0)
 		return err_neg(err, tree, "cannot grant '%s'", m->src);
 	r = set_attrs(tree, attrs(m), userns, recursive);
 	if (r == -EINVAL && userns >= 0)
-		return err_set(err, PE_REFUSED, "cannot grant '%s': its file system does not "
-			       "support idmapped mounts, through which an environment started "
-			       "by root reaches files; start it as an ordinary user, or move "
-			       "the files", m->src);
+		return err_set(
+			err, PE_REFUSED,
+			"cannot grant '%s': its file system does not "
+			"support idmapped mounts, through which an environment started "
+			"by root reaches files; start it as an ordinary user, or move "
+			"the files",
+			m->src);
 	if (r < 0)
 		return err_neg(err, r, "cannot restrict the mount of '%s'", m->src);
 	m->fd = TAKE_FD(tree);
@@ -134,8 +144,10 @@ int sources_clone(struct spec *s, struct err *err)
 		if (m->fd >= 0)
 			continue;
 		if (m->kind == SPEC_MOUNT_ENV)
-			return err_set(err, PE_BAD, "spec: '%s' of another environment came "
-				       "without its descriptor", m->src);
+			return err_set(err, PE_BAD,
+				       "spec: '%s' of another environment came "
+				       "without its descriptor",
+				       m->src);
 		if (m->kind == SPEC_MOUNT_SHADOW)
 			r = source_open(m, &m->fd, err); /* root.c makes the overlay */
 		else
@@ -210,7 +222,8 @@ int source_shadow(const struct spec_mount *m, int empty, int *ret_fd, int *ret_c
 	int r;
 
 	/* By descriptor, so that no character of a path needs an escape. */
-	(void)snprintf(lower, sizeof(lower), "/proc/self/fd/%d:/proc/self/fd/%d", m->fd, empty);
+	(void)snprintf(lower, sizeof(lower), "/proc/self/fd/%d:/proc/self/fd/%d", m->fd,
+		       empty);
 	r = fs < 0 ? fs : sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", lower, 0);
 	if (r == 0)
 		r = sys_fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0);
@@ -221,10 +234,13 @@ int source_shadow(const struct spec_mount *m, int empty, int *ret_fd, int *ret_c
 	if (r == 0)
 		r = tree = sys_fsmount(fs, (unsigned)(attr.attr_set));
 	if (r < 0)
-		return err_set(err, PE_REFUSED, "cannot give '%s' read-only with its sockets and "
-			       "FIFOs cut off: overlayfs does not take it (%s); if other file "
-			       "systems are mounted below it, grant those by name, or accept a "
-			       "plain read-only mount with --accept-weaker", m->src, strerror(-r));
+		return err_set(
+			err, PE_REFUSED,
+			"cannot give '%s' read-only with its sockets and "
+			"FIFOs cut off: overlayfs does not take it (%s); if other file "
+			"systems are mounted below it, grant those by name, or accept a "
+			"plain read-only mount with --accept-weaker",
+			m->src, strerror(-r));
 	r = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
 	if (r < 0)
 		return err_neg(err, r, "cannot restrict the mount of '%s'", m->src);

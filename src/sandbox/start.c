@@ -13,24 +13,31 @@
 static int explain_clone(int r, struct err *err)
 {
 	char *text = NULL;
-	bool off = fd_read_file_at(AT_FDCWD, "/proc/sys/user/max_user_namespaces", 64, &text,
-				   NULL, NULL) == 0 && str_starts(text, "0");
+	bool off = fd_read_file_at(AT_FDCWD, "/proc/sys/user/max_user_namespaces", 64,
+				   &text, NULL, NULL) == 0 &&
+		   str_starts(text, "0");
 
 	free(text);
 	if (r == -EPERM || off || r == -EINVAL)
-		return err_set(err, PE_REFUSED, "user namespaces are switched off here, and an "
-			       "environment needs one: set user.max_user_namespaces (sysctl) above "
-			       "0%s", geteuid() ? ", and kernel.unprivileged_userns_clone to 1 "
-			       "where there is such a switch; in a container, allow clone with "
-			       "new namespaces" : "");
+		return err_set(err, PE_REFUSED,
+			       "user namespaces are switched off here, and an "
+			       "environment needs one: set user.max_user_namespaces "
+			       "(sysctl) above "
+			       "0%s",
+			       geteuid() ? ", and kernel.unprivileged_userns_clone to 1 "
+					   "where there is such a switch; in a "
+					   "container, allow clone with "
+					   "new namespaces" :
+					   "");
 	if (r == -ENOSPC || r == -EUSERS)
-		return err_set(err, PE_REFUSED, "no more namespaces can be made: the limits in "
+		return err_set(err, PE_REFUSED,
+			       "no more namespaces can be made: the limits in "
 			       "/proc/sys/user/ are reached");
 	return err_neg(err, r, "cannot make the environment's namespaces");
 }
 
-static int serve_start(struct sandbox *sb, const struct init_start *st, struct cgroup *cgroup,
-		       struct err *err)
+static int serve_start(struct sandbox *sb, const struct init_start *st,
+		       struct cgroup *cgroup, struct err *err)
 {
 	struct init_msg m = { .kind = INIT_MAPPED };
 	int r = cgroup ? cgroup_join(cgroup, sb->init, err) : 0;
@@ -97,7 +104,8 @@ int sandbox_release(struct sandbox *sb, struct err *err)
 
 	/* A closed channel has a FAILED waiting in it, which says more. */
 	return r == 0 || r == -EPIPE || r == -ECONNRESET ?
-		       0 : err_neg(err, r, "cannot release the program");
+		       0 :
+		       err_neg(err, r, "cannot release the program");
 }
 
 int sandbox_signal(struct sandbox *sb, int sig, bool group)
@@ -160,7 +168,8 @@ int sandbox_refresh(int shadow)
 void sandbox_kill(struct sandbox *sb)
 {
 	if (sb->init > 0)
-		(void)kill(sb->init, SIGKILL); /* ours, not yet reaped: the pid is its own */
+		(void)kill(sb->init,
+			   SIGKILL); /* ours, not yet reaped: the pid is its own */
 }
 
 void sandbox_fini(struct sandbox *sb)

@@ -83,9 +83,9 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 #define SYS2(n, a, b) sys6((n), (long)(a), (long)(b), 0, 0, 0, 0)
 #define SYS3(n, a, b, c) sys6((n), (long)(a), (long)(b), (long)(c), 0, 0, 0)
 #define SYS4(n, a, b, c, d) sys6((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
-#define SYS5(n, a, b, c, d, e)                                                       \
+#define SYS5(n, a, b, c, d, e)                                                           \
 	sys6((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
-#define SYS6(n, a, b, c, d, e, f)                                                    \
+#define SYS6(n, a, b, c, d, e, f)                                                        \
 	sys6((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 static inline int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode,
@@ -104,7 +104,8 @@ static inline int sys_open_tree(int dirfd, const char *path, unsigned flags)
 static inline int sys_move_mount(int from, int to, const char *to_path)
 {
 	return (int)SYS5(SYS_move_mount, from, "", to, to_path,
-			 MOVE_MOUNT_F_EMPTY_PATH | (*to_path ? 0 : 0x40 /* T_EMPTY_PATH */));
+			 MOVE_MOUNT_F_EMPTY_PATH |
+				 (*to_path ? 0 : 0x40 /* T_EMPTY_PATH */));
 }
 
 static inline int sys_mount_setattr(int fd, const char *path, unsigned flags,

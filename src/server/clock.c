@@ -8,7 +8,8 @@ static int64_t now_ns(clockid_t id)
 {
 	struct timespec t;
 
-	return clock_gettime(id, &t) == 0 ? (int64_t)t.tv_sec * 1000000000 + t.tv_nsec : 0;
+	return clock_gettime(id, &t) == 0 ? (int64_t)t.tv_sec * 1000000000 + t.tv_nsec :
+					    0;
 }
 
 int server_clock(struct spec *s, const struct genv *e, const struct binding *b,
@@ -30,12 +31,15 @@ int server_clock(struct spec *s, const struct genv *e, const struct binding *b,
 		return 0;
 	}
 	if (!str_to_ms(text + (back || *text == '+'), &ms))
-		return err_set(err, PE_USAGE, "clock: offset= needs a duration, as in offset=2h");
+		return err_set(err, PE_USAGE,
+			       "clock: offset= needs a duration, as in offset=2h");
 	if (ms > INT64_MAX / 1000000)
 		return err_set(err, PE_USAGE, "clock: offset=%s is too long", text);
 	s->mono_offset_ns = (back ? -1 : 1) * (int64_t)ms * 1000000;
 	if (s->mono_offset_ns < -now_ns(CLOCK_MONOTONIC))
-		return err_set(err, PE_USAGE, "clock: offset=%s would be before this machine's "
-			       "start", text);
+		return err_set(err, PE_USAGE,
+			       "clock: offset=%s would be before this machine's "
+			       "start",
+			       text);
 	return 0;
 }

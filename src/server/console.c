@@ -13,7 +13,8 @@ int server_console(struct spec *s, const struct genv *e, const struct binding *b
 		[SRC_NULL] = SPEC_CONSOLE_NULL,
 		[SRC_FAKE] = SPEC_CONSOLE_FAKE,
 	};
-	const struct kv *size = binding_option(b, "size"), *input = binding_option(b, "input");
+	const struct kv *size = binding_option(b, "size"),
+			*input = binding_option(b, "input");
 
 	(void)e;
 	(void)cx;

@@ -13,8 +13,8 @@
 #include "base/fd.h"
 #include "server/server-internal.h"
 
-int server_examine(struct spec *s, struct spec_mount *m, const char *path, uint32_t *ret_mode,
-		   struct err *err)
+int server_examine(struct spec *s, struct spec_mount *m, const char *path,
+		   uint32_t *ret_mode, struct err *err)
 {
 	auto_fd fd = open(path, O_PATH | O_CLOEXEC);
 	char link[64], real[4096];
@@ -28,7 +28,8 @@ int server_examine(struct spec *s, struct spec_mount *m, const char *path, uint3
 	if (n < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "cannot examine '%s'", path);
 	if ((size_t)n >= sizeof(real))
-		return err_set(err, -ENAMETOOLONG, "cannot grant '%s': its path is too long", path);
+		return err_set(err, -ENAMETOOLONG,
+			       "cannot grant '%s': its path is too long", path);
 	real[n] = '\0';
 	m->src = spec_str(s, real);
 	m->dev = st.st_dev;
@@ -43,14 +44,19 @@ static int check_kind(const char *path, uint32_t mode, struct err *err)
 	if (S_ISDIR(mode) || S_ISREG(mode))
 		return 0;
 	if (S_ISSOCK(mode))
-		return err_set(err, PE_USAGE, "'%s' is a socket, and a dir carries files; grant it "
-			       "as -g socket:%s=parent", path, path);
-	return err_set(err, PE_USAGE, "'%s' is a %s; a dir carries directories and regular files "
-		       "only", path, S_ISFIFO(mode) ? "FIFO" : "device");
+		return err_set(err, PE_USAGE,
+			       "'%s' is a socket, and a dir carries files; grant it "
+			       "as -g socket:%s=parent",
+			       path, path);
+	return err_set(err, PE_USAGE,
+		       "'%s' is a %s; a dir carries directories and regular files "
+		       "only",
+		       path, S_ISFIFO(mode) ? "FIFO" : "device");
 }
 
 /* subdir= is taken beneath the granted directory, wherever its links point. */
-static int below(const char *path, const char *sub, char *ret, size_t size, struct err *err)
+static int below(const char *path, const char *sub, char *ret, size_t size,
+		 struct err *err)
 {
 	int n = snprintf(ret, size, "%s/%s", streq(path, "/") ? "" : path, sub);
 	char real_path[4096], real[4096];
@@ -111,12 +117,15 @@ static int host_dir(struct spec *s, const struct genv *e, const struct binding *
 		return r;
 	if (ro && S_ISDIR(mode))
 		m->kind = SPEC_MOUNT_SHADOW;
-	m->flags |= (ro ? SPEC_MOUNT_RO : 0) | (cx->accept_weaker ? SPEC_MOUNT_WEAKER : 0);
+	m->flags |=
+		(ro ? SPEC_MOUNT_RO : 0) | (cx->accept_weaker ? SPEC_MOUNT_WEAKER : 0);
 	src = m->src; /* m moves when a mount is added */
-	if (sub && sub->value && !(realpath(b->ref ? b->ref : b->slot, real) &&
-				   server_lies_in(src, real)))
-		return err_set(err, PE_REFUSED, "subdir=%s was replaced while it was being "
-			       "granted: refused", sub->value);
+	if (sub && sub->value &&
+	    !(realpath(b->ref ? b->ref : b->slot, real) && server_lies_in(src, real)))
+		return err_set(err, PE_REFUSED,
+			       "subdir=%s was replaced while it was being "
+			       "granted: refused",
+			       sub->value);
 	if (!ro && S_ISDIR(mode))
 		r = guard_planting(s, e, src, b->slot, err);
 	return r != 0 ? r : guard_places(s, cx, src, b->slot, !ro && S_ISDIR(mode), err);
@@ -134,8 +143,8 @@ static int own_dir(struct spec *s, const struct binding *b, const struct server_
 	if (!cx->own_dirs || (size && size->value)) {
 		m = spec_add_mount(s, SPEC_MOUNT_SCRATCH, NULL, b->slot);
 		if (size && size->value && !str_to_bytes(size->value, &m->size))
-			return err_set(err, PE_USAGE, "%s: size=%s is no number of bytes", b->slot,
-				       size->value);
+			return err_set(err, PE_USAGE, "%s: size=%s is no number of bytes",
+				       b->slot, size->value);
 		return 0;
 	}
 	path = spec_strf(s, "%s/%s", cx->own_dirs, b->slot + 1);
@@ -156,8 +165,10 @@ static int env_dir(struct spec *s, const struct binding *b, const struct server_
 	struct spec_mount *m;
 
 	if (!cx->open_server)
-		return err_set(err, PE_REFUSED, "%s=env:%s needs the other environment to run: "
-			       "use polder up", b->slot, b->ref);
+		return err_set(err, PE_REFUSED,
+			       "%s=env:%s needs the other environment to run: "
+			       "use polder up",
+			       b->slot, b->ref);
 	r = cx->open_server(cx->userdata, b, &fd, &is_file, err);
 	if (r != 0)
 		return r;
@@ -172,22 +183,17 @@ int server_dir(struct spec *s, const struct genv *e, const struct binding *b,
 	       const struct server_ctx *cx, struct err *err)
 {
 	switch (b->source) {
-	case SRC_HOST:
-		return host_dir(s, e, b, cx, b->ref, err);
-	case SRC_PARENT:
-		return host_dir(s, e, b, cx, b->slot, err);
-	case SRC_OWN:
-		return own_dir(s, b, cx, err);
+	case SRC_HOST: return host_dir(s, e, b, cx, b->ref, err);
+	case SRC_PARENT: return host_dir(s, e, b, cx, b->slot, err);
+	case SRC_OWN: return own_dir(s, b, cx, err);
 	case SRC_NULL:
-	case SRC_FAKE:
-		fake_dir(s, b);
-		return 0;
-	case SRC_ENV:
-		return env_dir(s, b, cx, err);
+	case SRC_FAKE: fake_dir(s, b); return 0;
+	case SRC_ENV: return env_dir(s, b, cx, err);
 	case SRC_STORE:
-	case SRC_COUNT:
-		break;
+	case SRC_COUNT: break;
 	}
-	return err_set(err, PE_REFUSED, "%s: %s comes with the store, which this version does not "
-		       "have", b->slot, source_name(b->source));
+	return err_set(err, PE_REFUSED,
+		       "%s: %s comes with the store, which this version does not "
+		       "have",
+		       b->slot, source_name(b->source));
 }

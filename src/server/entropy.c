@@ -9,8 +9,11 @@ int server_entropy(struct spec *s, const struct genv *e, const struct binding *b
 	(void)e;
 	(void)cx;
 	if (b->source != SRC_PARENT)
-		return err_set(err, PE_REFUSED, "entropy=%s cannot be given to a Linux program: "
-			       "getrandom() and the processor's own generator cannot be taken from "
-			       "it", source_name(b->source));
+		return err_set(err, PE_REFUSED,
+			       "entropy=%s cannot be given to a Linux program: "
+			       "getrandom() and the processor's own generator cannot be "
+			       "taken from "
+			       "it",
+			       source_name(b->source));
 	return 0;
 }

@@ -41,17 +41,18 @@ static void add_users(struct spec *s, const char *user)
 {
 	bool root = s->flags & SPEC_ROOT_IDENTITY, nobody = streq(user, "nobody");
 	char *line = root || nobody ? spec_str(s, "") :
-		     spec_strf(s, "%s:x:%u:%u:%s:%s:/bin/sh\n", user, s->uid, s->gid, user,
-			       server_home(s));
+				      spec_strf(s, "%s:x:%u:%u:%s:%s:/bin/sh\n", user,
+						s->uid, s->gid, user, server_home(s));
 	char *group = root || nobody ? spec_str(s, "") :
-		      spec_strf(s, "%s:x:%u:\n", user, s->gid);
+				       spec_strf(s, "%s:x:%u:\n", user, s->gid);
 
 	add_file(s, "/etc/passwd",
-		 spec_strf(s, "root:x:0:0:root:/root:/bin/sh\n%s"
-			   "nobody:x:65534:65534:nobody:%s:/bin/sh\n", line ? line : "",
-			   nobody ? server_home(s) : "/nonexistent"));
-	add_file(s, "/etc/group", spec_strf(s, "root:x:0:\n%snogroup:x:65534:\n",
-					    group ? group : ""));
+		 spec_strf(s,
+			   "root:x:0:0:root:/root:/bin/sh\n%s"
+			   "nobody:x:65534:65534:nobody:%s:/bin/sh\n",
+			   line ? line : "", nobody ? server_home(s) : "/nonexistent"));
+	add_file(s, "/etc/group",
+		 spec_strf(s, "root:x:0:\n%snogroup:x:65534:\n", group ? group : ""));
 }
 
 /* Not the host's: the environment's id, zeros for the anonymous, or what was given. */
@@ -77,13 +78,14 @@ int server_etc(struct spec *s, const struct genv *e, const struct server_ctx *cx
 	(void)spec_add_mount(s, SPEC_MOUNT_DIR, NULL, "/etc");
 	add_users(s, server_user_name(e, s));
 	add_file(s, "/etc/hostname", spec_strf(s, "%s\n", s->hostname));
-	add_file(s, "/etc/hosts", spec_strf(s, "127.0.0.1 localhost %s\n::1 localhost\n",
-					    s->hostname));
+	add_file(s, "/etc/hosts",
+		 spec_strf(s, "127.0.0.1 localhost %s\n::1 localhost\n", s->hostname));
 	add_file(s, "/etc/machine-id", machine_id(s, identity));
 	add_file(s, "/etc/nsswitch.conf",
 		 "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n"
 		 "protocols: files\n");
-	(void)spec_add_mount(s, SPEC_MOUNT_SYMLINK, "../usr/lib/os-release", "/etc/os-release");
+	(void)spec_add_mount(s, SPEC_MOUNT_SYMLINK, "../usr/lib/os-release",
+			     "/etc/os-release");
 	(void)spec_add_mount(s, SPEC_MOUNT_SYMLINK, "/proc/self/mounts", "/etc/mtab");
 	for (size_t i = 0; i < default_etc_n_shown; i++)
 		show(s, default_etc_shown[i]);

@@ -28,7 +28,8 @@ bool server_lies_in(const char *inner, const char *outer)
 }
 
 /* Where path, which lies in src, is inside. */
-static char *place_inside(struct spec *s, const char *src, const char *dst, const char *path)
+static char *place_inside(struct spec *s, const char *src, const char *dst,
+			  const char *path)
 {
 	const char *rest = path + (streq(src, "/") ? 0 : strlen(src));
 	char *at = spec_strf(s, "%s%s", streq(dst, "/") ? "" : dst, rest);
@@ -36,9 +37,11 @@ static char *place_inside(struct spec *s, const char *src, const char *dst, cons
 	return at && !*at ? spec_str(s, "/") : at;
 }
 
-static void bind_on_itself(struct spec *s, const char *path, const char *inside, uint32_t flags)
+static void bind_on_itself(struct spec *s, const char *path, const char *inside,
+			   uint32_t flags)
 {
-	spec_add_mount(s, SPEC_MOUNT_BIND, path, inside)->flags = SPEC_MOUNT_GRANT | flags;
+	spec_add_mount(s, SPEC_MOUNT_BIND, path, inside)->flags =
+		SPEC_MOUNT_GRANT | flags;
 }
 
 /* Every directory between src and path, each once; mounts before `from` do not count. */
@@ -91,8 +94,10 @@ static int find_place(struct place *ret, const char *path, const struct server_c
 	if (!ret->held)
 		(void)snprintf(ret->path, sizeof(ret->path), "%s", path);
 	if (server_lies_in(src, ret->path))
-		return err_set(err, PE_REFUSED, "'%s' belongs to Polder itself and is granted to "
-			       "nobody", src);
+		return err_set(err, PE_REFUSED,
+			       "'%s' belongs to Polder itself and is granted to "
+			       "nobody",
+			       src);
 	ret->held &= server_lies_in(ret->path, src);
 	return 0;
 }
@@ -100,9 +105,10 @@ static int find_place(struct place *ret, const char *path, const struct server_c
 int guard_places(struct spec *s, const struct server_ctx *cx, const char *src,
 		 const char *dst, bool writable, struct err *err)
 {
-	const char *const paths[] = { cx->places->run, cx->places->data, cx->places->config };
-	bool programs = writable && cx->programs[0] && server_lies_in(cx->programs, src) &&
-			!streq(cx->programs, src);
+	const char *const paths[] = { cx->places->run, cx->places->data,
+				      cx->places->config };
+	bool programs = writable && cx->programs[0] &&
+			server_lies_in(cx->programs, src) && !streq(cx->programs, src);
 	struct place places[ARRAY_LEN(paths)];
 	size_t from = s->n_mounts;
 
@@ -145,7 +151,8 @@ static bool granted_by_name(const struct genv *e, const char *dst, const char *n
 	for (size_t i = 0; i < e->n_bindings; i++) {
 		const char *slot = e->bindings[i].slot;
 
-		if (strncmp(slot, dst, n) == 0 && slot[n] == '/' && streq(slot + n + 1, name))
+		if (strncmp(slot, dst, n) == 0 && slot[n] == '/' &&
+		    streq(slot + n + 1, name))
 			return true;
 	}
 	return false;
@@ -158,9 +165,12 @@ static int protect(struct spec *s, const struct genv *e, const char *src, const 
 	mode_t kind = granted_by_name(e, dst, name) ? 0 : kind_of(src, name);
 
 	if (S_ISLNK(kind))
-		return err_set(err, PE_REFUSED, "'%s/%s' is a symbolic link, which the program "
-			       "could replace to run something outside: make it a file or "
-			       "directory, or grant it by name (-w '%s/%s')", src, name, src, name);
+		return err_set(
+			err, PE_REFUSED,
+			"'%s/%s' is a symbolic link, which the program "
+			"could replace to run something outside: make it a file or "
+			"directory, or grant it by name (-w '%s/%s')",
+			src, name, src, name);
 	if (S_ISDIR(kind) || S_ISREG(kind))
 		bind_on_itself(s, spec_strf(s, "%s/%s", src, name),
 			       spec_strf(s, "%s/%s", dst, name),

@@ -35,9 +35,11 @@ static int one_id(struct spec *s, uint32_t inside_uid, uint32_t inside_gid,
 	if (!s->uid_maps || !s->gid_maps)
 		return -ENOMEM;
 	s->uid_maps[0] = (struct spec_map){
-		inside_uid, root ? cx->uid_base + inside_uid % RANGE : cx->uid, 1 };
+		inside_uid, root ? cx->uid_base + inside_uid % RANGE : cx->uid, 1
+	};
 	s->gid_maps[0] = (struct spec_map){
-		inside_gid, root ? cx->uid_base + inside_gid % RANGE : cx->gid, 1 };
+		inside_gid, root ? cx->uid_base + inside_gid % RANGE : cx->gid, 1
+	};
 	s->n_uid_maps = s->n_gid_maps = 1;
 	return 0;
 }
@@ -65,17 +67,19 @@ static int sub_range(const char *file, const struct server_ctx *cx, uint32_t *re
 		*start++ = '\0';
 		*count++ = '\0';
 		if ((!streq(line, number) && !(cx->user && streq(line, cx->user))) ||
-		    !str_to_u64(start, &a) || !str_to_u64(count, &n) || n == 0 || a == 0 ||
-		    a + n > UINT32_MAX)
+		    !str_to_u64(start, &a) || !str_to_u64(count, &n) || n == 0 ||
+		    a == 0 || a + n > UINT32_MAX)
 			continue;
 		*ret_start = (uint32_t)a;
 		*ret_count = (uint32_t)MIN(n, (uint64_t)RANGE - 1);
 		return 0;
 	}
-	return err_set(err, PE_REFUSED, "identity=own,root needs a range of user numbers for "
-		       "'%s' in %s; root can add one: usermod --add-subuids 100000-165535 "
-		       "--add-subgids 100000-165535 %s", cx->user ? cx->user : number, file,
-		       cx->user ? cx->user : number);
+	return err_set(
+		err, PE_REFUSED,
+		"identity=own,root needs a range of user numbers for "
+		"'%s' in %s; root can add one: usermod --add-subuids 100000-165535 "
+		"--add-subgids 100000-165535 %s",
+		cx->user ? cx->user : number, file, cx->user ? cx->user : number);
 }
 
 static int root_identity(struct spec *s, const struct server_ctx *cx, struct err *err)
@@ -90,7 +94,8 @@ static int root_identity(struct spec *s, const struct server_ctx *cx, struct err
 	if (!s->uid_maps || !s->gid_maps)
 		return err_oom(err);
 	if (cx->uid == 0) {
-		s->uid_maps[0] = s->gid_maps[0] = (struct spec_map){ 0, cx->uid_base, RANGE };
+		s->uid_maps[0] = s->gid_maps[0] =
+			(struct spec_map){ 0, cx->uid_base, RANGE };
 		s->n_uid_maps = s->n_gid_maps = 1;
 		return 0;
 	}
@@ -122,12 +127,13 @@ int server_identity(struct spec *s, const struct genv *e, const struct binding *
 	} else if (b->source == SRC_OWN && binding_option(b, "root")) {
 		r = root_identity(s, cx, err);
 	} else {
-		r = one_id(s, root ? USER_OF_ROOT : cx->uid, root ? USER_OF_ROOT : cx->gid, cx);
+		r = one_id(s, root ? USER_OF_ROOT : cx->uid,
+			   root ? USER_OF_ROOT : cx->gid, cx);
 	}
 	if (b->source == SRC_OWN)
 		s->hostname = *e->name ? spec_str(s, e->name) :
-					 spec_strf(s, "env-%02x%02x%02x", s->id[0], s->id[1],
-						   s->id[2]);
+					 spec_strf(s, "env-%02x%02x%02x", s->id[0],
+						   s->id[1], s->id[2]);
 	if (hostname && hostname->value)
 		s->hostname = spec_str(s, hostname->value);
 	return r == -ENOMEM ? err_oom(err) : r;

@@ -10,7 +10,9 @@ int server_net(struct spec *s, const struct genv *e, const struct binding *b,
 	if (b->source == SRC_HOST)
 		s->flags |= SPEC_NET_HOST;
 	else if (b->source != SRC_NULL)
-		return err_set(err, PE_REFUSED, "net=%s comes with the router, which this version "
-			       "does not have", source_name(b->source));
+		return err_set(err, PE_REFUSED,
+			       "net=%s comes with the router, which this version "
+			       "does not have",
+			       source_name(b->source));
 	return 0;
 }

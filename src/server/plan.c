@@ -8,7 +8,7 @@
 
 static server_fn *const plan[IF_COUNT] = {
 	[IF_CONSOLE] = server_console, [IF_DIR] = server_dir,
-	[IF_NET] = server_net,	       [IF_CLOCK] = server_clock,
+	[IF_NET] = server_net,         [IF_CLOCK] = server_clock,
 	[IF_ENTROPY] = server_entropy, [IF_IDENTITY] = server_identity,
 	[IF_SOCKET] = server_socket,
 };
@@ -21,8 +21,8 @@ static int by_slot(const void *a, const void *b)
 	return strcmp((*x)->slot, (*y)->slot);
 }
 
-static int plan_bindings(struct spec *s, const struct genv *e, const struct server_ctx *cx,
-			 bool paths, struct err *err)
+static int plan_bindings(struct spec *s, const struct genv *e,
+			 const struct server_ctx *cx, bool paths, struct err *err)
 {
 	const struct binding **sorted = calloc(e->n_bindings + 1, sizeof(*sorted));
 	int r = sorted ? 0 : err_oom(err);
@@ -102,7 +102,8 @@ static int plan_vars(struct spec *s, const struct genv *e, const struct server_c
 	vars.v = spec_alloc(s, (e->n_vars + 16) * sizeof(*vars.v));
 	if (!vars.v)
 		return err_oom(err);
-	set_var(&vars, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	set_var(&vars, "PATH",
+		"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	set_var(&vars, "HOME", server_home(s));
 	set_var(&vars, "USER", server_user_name(e, s));
 	set_var(&vars, "LOGNAME", server_user_name(e, s));

@@ -22,8 +22,8 @@ const char *server_home(const struct spec *s);
 const char *server_user_name(const struct genv *e, const struct spec *s);
 
 /* Fills src, dev and ino of a grant; *ret_mode is the st_mode. */
-int server_examine(struct spec *s, struct spec_mount *m, const char *path, uint32_t *ret_mode,
-		   struct err *err);
+int server_examine(struct spec *s, struct spec_mount *m, const char *path,
+		   uint32_t *ret_mode, struct err *err);
 
 /* True if inner is outer or lies below it. */
 bool server_lies_in(const char *inner, const char *outer);

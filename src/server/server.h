@@ -27,10 +27,11 @@ struct server_ctx {
 	char *const *environ_;
 	const struct places *places;
 	const char *programs; /* the directory of Polder's own programs */
-	const char *own_dirs; /* where a kept environment's own directories live; NULL: in memory */
-	uint32_t uid_base;    /* for an environment started by root */
+	const char *
+		own_dirs; /* where a kept environment's own directories live; NULL: in memory */
+	uint32_t uid_base; /* for an environment started by root */
 	bool accept_weaker;
-	bool terminal;	      /* TERM and the like are passed on */
+	bool terminal; /* TERM and the like are passed on */
 	/* Opens a server that another environment exposes: a detached mount. */
 	int (*open_server)(void *userdata, const struct binding *b, int *ret_mountfd,
 			   bool *ret_is_file, struct err *err);

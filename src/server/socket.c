@@ -12,20 +12,23 @@ static int host_socket(struct spec *s, const struct binding *b, const char *path
 	int r = server_examine(s, m, path, &mode, err);
 
 	if (r == 0 && !S_ISSOCK(mode))
-		return err_set(err, PE_USAGE, "'%s' is no Unix socket; for files use -r or -w", path);
+		return err_set(err, PE_USAGE,
+			       "'%s' is no Unix socket; for files use -r or -w", path);
 	return r;
 }
 
-static int env_socket(struct spec *s, const struct binding *b, const struct server_ctx *cx,
-		      struct err *err)
+static int env_socket(struct spec *s, const struct binding *b,
+		      const struct server_ctx *cx, struct err *err)
 {
 	bool is_file = true;
 	struct spec_mount *m;
 	int fd = -1, r;
 
 	if (!cx->open_server)
-		return err_set(err, PE_REFUSED, "%s=env:%s needs the other environment to run: "
-			       "use polder up", b->slot, b->ref);
+		return err_set(err, PE_REFUSED,
+			       "%s=env:%s needs the other environment to run: "
+			       "use polder up",
+			       b->slot, b->ref);
 	r = cx->open_server(cx->userdata, b, &fd, &is_file, err);
 	if (r != 0)
 		return r;

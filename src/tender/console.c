@@ -69,8 +69,9 @@ static void want(struct console *c)
 
 	loop_want(l, &c->tty_in, space(&c->in) ? EPOLLIN : 0);
 	loop_want(l, &c->tty_out, c->out.to > c->out.from ? EPOLLOUT : 0);
-	loop_want(l, &c->master, (space(&c->out) ? EPOLLIN : 0u) |
-					 (c->in.to > c->in.from ? EPOLLOUT : 0u));
+	loop_want(l, &c->master,
+		  (space(&c->out) ? EPOLLIN : 0u) |
+			  (c->in.to > c->in.from ? EPOLLOUT : 0u));
 }
 
 /* ---- the log ---- */
@@ -79,8 +80,8 @@ static void log_open(struct console *c)
 {
 	struct stat st;
 
-	c->log = openat(c->log_dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-			0600);
+	c->log = openat(c->log_dir, "log",
+			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	c->log_size = c->log >= 0 && fstat(c->log, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
@@ -142,7 +143,8 @@ static void to_clients(struct console *c, const char *p, size_t n)
 {
 	for (size_t i = 0; i < CLIENTS; i++)
 		if (c->clients[i].src.fd >= 0 &&
-		    send(c->clients[i].src.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
+		    send(c->clients[i].src.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) !=
+			    (ssize_t)n)
 			detach(&c->clients[i]);
 }
 
@@ -334,12 +336,17 @@ static int check_stream(int fd, struct err *err)
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, "%s", name[fd]);
 	if (S_ISDIR(st.st_mode))
-		return err_set(err, PE_USAGE, "%s is a directory, which would be a way out of the "
-			       "environment", name[fd]);
+		return err_set(err, PE_USAGE,
+			       "%s is a directory, which would be a way out of the "
+			       "environment",
+			       name[fd]);
 	if (S_ISREG(st.st_mode) && lockdown_landlock_abi() == 0)
-		return err_set(err, PE_REFUSED, "%s is a file, and this kernel has no Landlock to "
-			       "keep it from being reopened with more rights: use a pipe (cat FILE "
-			       "| polder run …, or … | cat > FILE)", name[fd]);
+		return err_set(err, PE_REFUSED,
+			       "%s is a file, and this kernel has no Landlock to "
+			       "keep it from being reopened with more rights: use a pipe "
+			       "(cat FILE "
+			       "| polder run …, or … | cat > FILE)",
+			       name[fd]);
 	return 0;
 }
 
@@ -362,8 +369,10 @@ static int open_parent(struct console *c, struct sandbox_io *io, struct err *err
 			c->out_fd = i;
 	}
 	if (io->pty && c->t->job->background)
-		return err_set(err, PE_USAGE, "a program in the background cannot have this "
-			       "terminal: redirect its input and output, or use -g console=own");
+		return err_set(
+			err, PE_USAGE,
+			"a program in the background cannot have this "
+			"terminal: redirect its input and output, or use -g console=own");
 	if (c->in_fd >= 0 && c->out_fd < 0)
 		c->out_fd = 0; /* its echo belongs to the terminal that it is typed on */
 	if (io->pty && terminal_size(c, &ws)) {
@@ -397,7 +406,8 @@ static int open_fake(struct console *c, struct sandbox_io *io, struct err *err)
 	if (memory < 0 ||
 	    fd_write_all(memory, s->console_input ? s->console_input : "",
 			 s->console_input_len, err) != 0 ||
-	    fcntl(memory, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+	    fcntl(memory, F_ADD_SEALS,
+		  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
 		return err_sys(err, "cannot keep the scripted input");
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	c->opened[0] = io->fd[0] = open(path, O_RDONLY | O_CLOEXEC);
@@ -427,10 +437,8 @@ int console_open(struct tender *t, struct sandbox_io *ret_io, struct err *err)
 	t->console = c;
 	*ret_io = (struct sandbox_io){ .fd = { 0, 1, 2 } };
 	switch (s->console) {
-	case SPEC_CONSOLE_PARENT:
-		return open_parent(c, ret_io, err);
-	case SPEC_CONSOLE_NULL:
-		return open_null(c, ret_io, err);
+	case SPEC_CONSOLE_PARENT: return open_parent(c, ret_io, err);
+	case SPEC_CONSOLE_NULL: return open_null(c, ret_io, err);
 	case SPEC_CONSOLE_FAKE:
 		if (c->log_dir >= 0)
 			log_open(c);
@@ -438,11 +446,12 @@ int console_open(struct tender *t, struct sandbox_io *ret_io, struct err *err)
 	case SPEC_CONSOLE_OWN:
 		if (c->log_dir >= 0)
 			log_open(c);
-		*ret_io = (struct sandbox_io){ .fd = { -1, -1, -1 }, .pty = true,
-					       .rows = DEFAULT_ROWS, .cols = DEFAULT_COLS };
+		*ret_io = (struct sandbox_io){ .fd = { -1, -1, -1 },
+					       .pty = true,
+					       .rows = DEFAULT_ROWS,
+					       .cols = DEFAULT_COLS };
 		return 0;
-	case SPEC_CONSOLE_COUNT:
-		break;
+	case SPEC_CONSOLE_COUNT: break;
 	}
 	return err_set(err, PE_BAD, "unknown console");
 }
@@ -468,8 +477,8 @@ void console_close(struct tender *t)
 	if (!c)
 		return;
 	if (c->out_fd >= 0 && c->out.to > c->out.from)
-		(void)fd_write_all(c->out_fd, c->out.buf + c->out.from, c->out.to - c->out.from,
-				   NULL);
+		(void)fd_write_all(c->out_fd, c->out.buf + c->out.from,
+				   c->out.to - c->out.from, NULL);
 	for (int i = 0; i < 3; i++)
 		if (c->opened[i] >= 0)
 			(void)close(c->opened[i]);

@@ -29,7 +29,14 @@
 #define READY_EVERY_MS 20
 #define READY_DEFAULT_MS 30000
 
-enum conn_state { CONN_FREE, CONN_NEW, CONN_WAIT_END, CONN_WAIT_READY, CONN_WAIT_NS, CONN_EXEC };
+enum conn_state {
+	CONN_FREE,
+	CONN_NEW,
+	CONN_WAIT_END,
+	CONN_WAIT_READY,
+	CONN_WAIT_NS,
+	CONN_EXEC
+};
 
 struct conn {
 	struct source src;
@@ -70,9 +77,11 @@ static void drop(struct conn *cn)
 	*cn = (struct conn){ .src = SOURCE_INIT, .c = cn->c };
 }
 
-static void send_answer(struct conn *cn, enum ctl_code code, const struct str *body, int fd)
+static void send_answer(struct conn *cn, enum ctl_code code, const struct str *body,
+			int fd)
 {
-	struct ctl_head head = { .verb = cn->head.verb, .code = (uint16_t)code,
+	struct ctl_head head = { .verb = cn->head.verb,
+				 .code = (uint16_t)code,
 				 .generation = cn->c->t->job->spec->generation };
 	auto_str out = STR_INIT;
 
@@ -124,10 +133,15 @@ static void do_exec(struct conn *cn)
 	const struct spec *s = t->job->spec;
 	auto_free char **argv = get_vec(&r);
 	auto_free char **envp = get_vec(&r);
-	struct sandbox_exec x = { .nsfds = cn->c->nsfds, .argv = argv, .envp = envp,
-				  .flags = s->flags, .limit_pids = s->limit_pids,
-				  .uid = s->uid, .gid = s->gid,
-				  .fd = { -1, -1, -1 }, .master_to = -1,
+	struct sandbox_exec x = { .nsfds = cn->c->nsfds,
+				  .argv = argv,
+				  .envp = envp,
+				  .flags = s->flags,
+				  .limit_pids = s->limit_pids,
+				  .uid = s->uid,
+				  .gid = s->gid,
+				  .fd = { -1, -1, -1 },
+				  .master_to = -1,
 				  .cgroup = cgroup_used(&t->cgroup) ? &t->cgroup : NULL };
 	struct err err = ERR_INIT;
 	int pair[2] = { -1, -1 };
@@ -136,7 +150,8 @@ static void do_exec(struct conn *cn)
 	x.tty = get_u8(&r);
 	x.rows = get_u16(&r);
 	x.cols = get_u16(&r);
-	if (r.bad || r.p != r.end || !argv || !envp || !argv[0] || (!x.tty && cn->n_fds != 3)) {
+	if (r.bad || r.p != r.end || !argv || !envp || !argv[0] ||
+	    (!x.tty && cn->n_fds != 3)) {
 		refuse(cn, CTL_REFUSED, "a damaged request");
 		return;
 	}
@@ -162,7 +177,8 @@ static void do_exec(struct conn *cn)
 
 		(void)close(pair[1]);
 		if (cn->state == CONN_EXEC &&
-		    fd_recv(pair[0], &byte, 1, &len, &master, 1, &n, NULL) == 0 && n == 1) {
+		    fd_recv(pair[0], &byte, 1, &len, &master, 1, &n, NULL) == 0 &&
+		    n == 1) {
 			send_answer(cn, CTL_MASTER, NULL, master);
 			(void)close(master);
 		}
@@ -265,7 +281,8 @@ static void tell_ready(struct control *c, bool ready)
 			if (ready)
 				answer(&c->conns[i], CTL_OK, NULL);
 			else
-				refuse(&c->conns[i], CTL_REFUSED, "it did not become ready in "
+				refuse(&c->conns[i], CTL_REFUSED,
+				       "it did not become ready in "
 				       "time");
 		}
 }
@@ -432,9 +449,11 @@ static void verb_attach(struct conn *cn, struct rbuf *body)
 	if (r == 0)
 		cn->state = CONN_WAIT_END;
 	else
-		refuse(cn, CTL_REFUSED, r == PE_BUSY ? "too many are attached already" :
-		       "its console is not its own (-g console=own), so there is nothing to "
-		       "attach to");
+		refuse(cn, CTL_REFUSED,
+		       r == PE_BUSY ? "too many are attached already" :
+				      "its console is not its own (-g console=own), so "
+				      "there is nothing to "
+				      "attach to");
 }
 
 static void verb_winsize(struct conn *cn, struct rbuf *body)
@@ -463,11 +482,11 @@ static const struct {
 	verb_fn *fn;
 	bool while_starting;
 } verbs[CTL_VERB_COUNT] = {
-	[CTL_STATUS] = { verb_status, true },	[CTL_SIGNAL] = { verb_signal, false },
-	[CTL_STOP] = { verb_stop, true },	[CTL_PAUSE] = { verb_pause, false },
-	[CTL_RESUME] = { verb_pause, false },	[CTL_WAIT] = { verb_wait, true },
-	[CTL_ATTACH] = { verb_attach, false },	[CTL_WINSIZE] = { verb_winsize, false },
-	[CTL_EXEC] = { verb_exec, false },	[CTL_OPEN] = { verb_open, false },
+	[CTL_STATUS] = { verb_status, true },  [CTL_SIGNAL] = { verb_signal, false },
+	[CTL_STOP] = { verb_stop, true },      [CTL_PAUSE] = { verb_pause, false },
+	[CTL_RESUME] = { verb_pause, false },  [CTL_WAIT] = { verb_wait, true },
+	[CTL_ATTACH] = { verb_attach, false }, [CTL_WINSIZE] = { verb_winsize, false },
+	[CTL_EXEC] = { verb_exec, false },     [CTL_OPEN] = { verb_open, false },
 	[CTL_READY] = { verb_ready, true },
 };
 
@@ -502,7 +521,8 @@ static void on_conn(struct source *src, uint32_t events)
 		drop(cn);
 		return;
 	}
-	if (fd_recv(src->fd, buf, sizeof(buf), &len, cn->fds, CTL_MAX_FDS, &cn->n_fds, NULL) != 0 ||
+	if (fd_recv(src->fd, buf, sizeof(buf), &len, cn->fds, CTL_MAX_FDS, &cn->n_fds,
+		    NULL) != 0 ||
 	    len == 0) {
 		cn->n_fds = 0;
 		drop(cn);
@@ -559,7 +579,8 @@ static int bind_in(int dirfd, const char *name, int type, int *ret_fd, struct er
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	auto_fd fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", dirfd, name);
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", dirfd,
+		       name);
 	(void)unlinkat(dirfd, name, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
 	    (type == SOCK_SEQPACKET && listen(fd, 16) < 0))

@@ -26,8 +26,10 @@ struct args {
 
 static int usage(void)
 {
-	(void)fputs("usage: polder-tender-linux --spec FD [--control FD] [--log FD] [--ready FD] "
-		    "[--background]\n", stderr);
+	(void)fputs("usage: polder-tender-linux --spec FD [--control FD] [--log FD] "
+		    "[--ready FD] "
+		    "[--background]\n",
+		    stderr);
 	return 125;
 }
 
@@ -44,8 +46,11 @@ static bool parse(struct args *a, int argc, char **argv)
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		int *fd = c == 's' ? &a->spec : c == 'c' ? &a->control : c == 'l' ? &a->log :
-			  c == 'r' ? &a->ready : NULL;
+		int *fd = c == 's' ? &a->spec :
+			  c == 'c' ? &a->control :
+			  c == 'l' ? &a->log :
+			  c == 'r' ? &a->ready :
+				     NULL;
 		uint64_t n;
 
 		if (c == 'b') {

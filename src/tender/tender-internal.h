@@ -72,8 +72,8 @@ void console_close(struct tender *t);
 
 /* ---- control.c ---- */
 int control_open(struct tender *t, int dirfd, struct err *err);
-void control_started(struct tender *t);	   /* answers CTL_READY */
-void control_ended(struct tender *t);	   /* answers everybody who waits */
+void control_started(struct tender *t); /* answers CTL_READY */
+void control_ended(struct tender *t);   /* answers everybody who waits */
 void control_namespaces(struct tender *t, const int *nsfds); /* consumed */
 void control_child(struct tender *t, pid_t pid, int status);
 void control_close(struct tender *t);

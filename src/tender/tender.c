@@ -33,7 +33,8 @@ static const int passed_to_program[] = { SIGTERM, SIGUSR1, SIGUSR2, SIGALRM };
 static void arm(int fd, uint64_t ms)
 {
 	struct itimerspec its = { .it_value = { .tv_sec = (time_t)(ms / 1000),
-						.tv_nsec = (long)(ms % 1000) * 1000000 } };
+						.tv_nsec =
+							(long)(ms % 1000) * 1000000 } };
 
 	(void)timerfd_settime(fd, 0, &its, NULL);
 }
@@ -94,7 +95,8 @@ static void keep_shadow(struct tender *t, int take_fd)
 	const struct itimerspec every = { { 1, 0 }, { 1, 0 } };
 	int fd;
 
-	if (t->n_shadows == SHADOWS) { /* seen anew only when the kernel forgets by itself */
+	if (t->n_shadows ==
+	    SHADOWS) { /* seen anew only when the kernel forgets by itself */
 		(void)close(take_fd);
 		return;
 	}
@@ -115,37 +117,25 @@ static void on_chan(struct source *src, uint32_t events)
 	if (sandbox_next_event(&t->sb, &ev) < 0) {
 		/* Init is gone without a word: killed from outside. */
 		if (t->state == TENDER_STARTING)
-			failed(t, 125, "the environment's init ended before the program started");
+			failed(t, 125,
+			       "the environment's init ended before the program started");
 		else
 			ended(t, SIGKILL);
 		return;
 	}
 	switch (ev.kind) {
-	case SANDBOX_PTY:
-		console_master(t, ev.fd);
-		break;
-	case SANDBOX_SHADOW:
-		keep_shadow(t, ev.fd);
-		break;
+	case SANDBOX_PTY: console_master(t, ev.fd); break;
+	case SANDBOX_SHADOW: keep_shadow(t, ev.fd); break;
 	case SANDBOX_STARTED:
 		t->state = TENDER_RUNNING;
 		tell_ready(t, 0, NULL);
 		control_started(t);
 		break;
-	case SANDBOX_FAILED:
-		failed(t, ev.value, ev.text);
-		break;
-	case SANDBOX_STOPPED:
-		program_stopped(t);
-		break;
-	case SANDBOX_EXITED:
-		ended(t, ev.value);
-		break;
-	case SANDBOX_NSFDS:
-		control_namespaces(t, ev.nsfds);
-		break;
-	case SANDBOX_NOTHING:
-		break;
+	case SANDBOX_FAILED: failed(t, ev.value, ev.text); break;
+	case SANDBOX_STOPPED: program_stopped(t); break;
+	case SANDBOX_EXITED: ended(t, ev.value); break;
+	case SANDBOX_NSFDS: control_namespaces(t, ev.nsfds); break;
+	case SANDBOX_NOTHING: break;
 	}
 }
 
@@ -158,8 +148,8 @@ static void reap_watchers(struct tender *t)
 	for (;;) {
 		siginfo_t si = { .si_pid = 0 };
 
-		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 || si.si_pid == 0 ||
-		    si.si_pid == t->sb.init)
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		    si.si_pid == 0 || si.si_pid == t->sb.init)
 			return;
 		pid = waitpid(si.si_pid, &status, 0);
 		if (pid > 0)
@@ -215,8 +205,9 @@ static void on_deadline(struct source *src, uint32_t events)
 
 static int add_timer(struct tender *t, struct source *src, uint64_t ms, source_fn *fn)
 {
-	int fd = src->fd >= 0 ? src->fd :
-				timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	int fd = src->fd >= 0 ?
+			 src->fd :
+			 timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;
@@ -278,7 +269,8 @@ static int make_cgroup(struct tender *t, struct err *err)
 	struct cgroup_limits limits = { .mem_bytes = s->limit_mem,
 					.cpu_percent = s->limit_cpu_percent,
 					.pids = s->flags & SPEC_LIMIT_PIDS_RLIMIT ?
-							0 : s->limit_pids };
+							0 :
+							s->limit_pids };
 
 	if (!limits.mem_bytes && !limits.cpu_percent && !limits.pids)
 		return 0;
@@ -341,9 +333,14 @@ static void finish(struct tender *t)
 
 int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct err *err)
 {
-	struct tender t = { .job = job, .sb = SANDBOX_INIT, .chan = SOURCE_INIT,
-			    .signals = SOURCE_INIT, .deadline = SOURCE_INIT,
-			    .stop_timer = SOURCE_INIT, .refresh = SOURCE_INIT, .cgroup = CGROUP_INIT,
+	struct tender t = { .job = job,
+			    .sb = SANDBOX_INIT,
+			    .chan = SOURCE_INIT,
+			    .signals = SOURCE_INIT,
+			    .deadline = SOURCE_INIT,
+			    .stop_timer = SOURCE_INIT,
+			    .refresh = SOURCE_INIT,
+			    .cgroup = CGROUP_INIT,
 			    .loop = { .epfd = -1 } };
 	int r = loop_init(&t.loop, err);
 

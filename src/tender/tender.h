@@ -22,12 +22,12 @@ struct tender_expose {
 
 struct tender_job {
 	struct spec *spec;
-	struct registry *reg;	/* NULL: plumbing, nothing is recorded */
-	struct reg_held *held;	/* with reg */
-	int log_dir;		/* where `log` goes; -1: none */
-	int ready_fd;		/* told when it runs: see tender_ready; -1: nobody waits */
-	bool background;	/* no terminal, no signals to pass on */
-	int notify_fd;		/* a bound datagram socket for readiness; -1: none */
+	struct registry *reg;  /* NULL: plumbing, nothing is recorded */
+	struct reg_held *held; /* with reg */
+	int log_dir;           /* where `log` goes; -1: none */
+	int ready_fd;          /* told when it runs: see tender_ready; -1: nobody waits */
+	bool background;       /* no terminal, no signals to pass on */
+	int notify_fd;         /* a bound datagram socket for readiness; -1: none */
 	void (*status)(void *userdata, struct str *out); /* JSON for CTL_STATUS */
 	void *userdata;
 	const struct tender_expose *exposes;

@@ -19,7 +19,8 @@ int ctl_decode(const void *buf, size_t len, struct ctl_head *ret, struct rbuf *r
 	struct rbuf r = RBUF_INIT(buf, len);
 
 	if (get_u32(&r) != CTL_MAGIC || get_u16(&r) != CTL_VERSION)
-		return err_set(err, PE_BAD, "control: not a message of version %d", CTL_VERSION);
+		return err_set(err, PE_BAD, "control: not a message of version %d",
+			       CTL_VERSION);
 	ret->verb = get_u16(&r);
 	ret->code = get_u16(&r);
 	if (get_u16(&r) != 0)

@@ -18,30 +18,30 @@
 
 enum ctl_verb {
 	CTL_STATUS = 1, /* → text: JSON of requested beside enforced */
-	CTL_SIGNAL,	/* u32 signal */
-	CTL_STOP,	/* u32 signal, u64 timeout ms; answered when it has ended */
+	CTL_SIGNAL,     /* u32 signal */
+	CTL_STOP,       /* u32 signal, u64 timeout ms; answered when it has ended */
 	CTL_PAUSE,
 	CTL_RESUME,
-	CTL_WAIT,	/* answered when it has ended: i32 wait status */
-	CTL_ATTACH,	/* u16 rows, u16 cols; fd: a stream socket for the console */
-	CTL_WINSIZE,	/* u16 rows, u16 cols */
-	CTL_EXEC,	/* strings argv, strings envp, cwd, u8 tty, u16 rows, cols; fds 0, 1, 2 */
-	CTL_OPEN,	/* name of an exposed server; → u8 is_file, fd: a detached mount */
-	CTL_READY,	/* answered when it is ready, or cannot be any more */
+	CTL_WAIT,    /* answered when it has ended: i32 wait status */
+	CTL_ATTACH,  /* u16 rows, u16 cols; fd: a stream socket for the console */
+	CTL_WINSIZE, /* u16 rows, u16 cols */
+	CTL_EXEC, /* strings argv, strings envp, cwd, u8 tty, u16 rows, cols; fds 0, 1, 2 */
+	CTL_OPEN,  /* name of an exposed server; → u8 is_file, fd: a detached mount */
+	CTL_READY, /* answered when it is ready, or cannot be any more */
 	CTL_VERB_COUNT
 };
 
 enum ctl_code {
 	CTL_OK,
-	CTL_STALE,    /* another generation */
-	CTL_REFUSED,  /* body: the sentence */
-	CTL_ENDED,    /* body: i32 wait status */
-	CTL_MASTER,   /* of CTL_EXEC: fd: the terminal's master; CTL_ENDED follows */
+	CTL_STALE,   /* another generation */
+	CTL_REFUSED, /* body: the sentence */
+	CTL_ENDED,   /* body: i32 wait status */
+	CTL_MASTER,  /* of CTL_EXEC: fd: the terminal's master; CTL_ENDED follows */
 };
 
 struct ctl_head {
-	uint16_t verb;	/* of an answer: the request's */
-	uint16_t code;	/* of an answer: enum ctl_code; of a request 0 */
+	uint16_t verb;       /* of an answer: the request's */
+	uint16_t code;       /* of an answer: enum ctl_code; of a request 0 */
 	uint64_t generation; /* 0: whatever runs */
 };
 

@@ -151,16 +151,20 @@ static bool kind_has_src(enum spec_mount_kind k)
 
 static int check_mount(const struct spec_mount *m, struct err *err)
 {
-	if ((unsigned)m->kind >= SPEC_MOUNT_KIND_COUNT || (m->flags & ~SPEC_MOUNT_FLAGS_ALL))
+	if ((unsigned)m->kind >= SPEC_MOUNT_KIND_COUNT ||
+	    (m->flags & ~SPEC_MOUNT_FLAGS_ALL))
 		return err_set(err, PE_BAD, "spec: a mount of unknown kind or flags");
 	if (!m->dst || !path_ok(m->dst))
 		return err_set(err, PE_BAD, "spec: '%s' is no clean absolute path",
 			       m->dst ? m->dst : "");
 	if (kind_has_src(m->kind) && (!m->src || !path_ok(m->src)))
-		return err_set(err, PE_BAD, "spec: mount on '%s': '%s' is no clean absolute "
-			       "path", m->dst, m->src ? m->src : "");
+		return err_set(err, PE_BAD,
+			       "spec: mount on '%s': '%s' is no clean absolute "
+			       "path",
+			       m->dst, m->src ? m->src : "");
 	if (m->kind == SPEC_MOUNT_SYMLINK && (!m->src || !*m->src))
-		return err_set(err, PE_BAD, "spec: symbolic link '%s' has no text", m->dst);
+		return err_set(err, PE_BAD, "spec: symbolic link '%s' has no text",
+			       m->dst);
 	return 0;
 }
 
@@ -173,7 +177,8 @@ static int check_maps(const struct spec_map *v, size_t n, uint32_t id, struct er
 		    v[i].outside > UINT32_MAX - v[i].count)
 			return err_set(err, PE_BAD, "spec: an id map is empty or wraps");
 		if (v[i].outside == 0)
-			return err_set(err, PE_BAD, "spec: kernel id 0 must not be mapped");
+			return err_set(err, PE_BAD,
+				       "spec: kernel id 0 must not be mapped");
 		found |= id >= v[i].inside && id - v[i].inside < v[i].count;
 	}
 	if (!found)
@@ -190,9 +195,11 @@ int spec_check(const struct spec *s, struct err *err)
 	if (s->n_argv == 0 || !s->argv[0][0])
 		return err_set(err, PE_BAD, "spec: no program to start");
 	if (!s->cwd || !path_ok(s->cwd))
-		return err_set(err, PE_BAD, "spec: the working directory is no clean path");
+		return err_set(err, PE_BAD,
+			       "spec: the working directory is no clean path");
 	if (!s->hostname || strlen(s->hostname) > 64)
-		return err_set(err, PE_BAD, "spec: the host name is missing or over 64 bytes");
+		return err_set(err, PE_BAD,
+			       "spec: the host name is missing or over 64 bytes");
 	if (s->flags & ~(uint32_t)SPEC_FLAGS_ALL)
 		return err_set(err, PE_BAD, "spec: unknown flags");
 	if ((unsigned)s->console >= SPEC_CONSOLE_COUNT)
@@ -332,10 +339,11 @@ int spec_decode(struct spec *ret, const void *buf, size_t len, struct err *err)
 	int rc;
 
 	if (len > SPEC_MAX_BYTES)
-		return err_set(err, PE_BAD, "spec: %zu bytes are over the bound of %u", len,
-			       SPEC_MAX_BYTES);
+		return err_set(err, PE_BAD, "spec: %zu bytes are over the bound of %u",
+			       len, SPEC_MAX_BYTES);
 	if (get_u32(&r) != SPEC_MAGIC || get_u32(&r) != SPEC_VERSION)
-		return err_set(err, PE_BAD, "spec: not a spec of version %d", SPEC_VERSION);
+		return err_set(err, PE_BAD, "spec: not a spec of version %d",
+			       SPEC_VERSION);
 	for (size_t i = 0; i < sizeof(s.id); i++)
 		s.id[i] = get_u8(&r);
 	s.generation = get_u64(&r);

@@ -21,11 +21,12 @@
 #define SPEC_MAX_MOUNTS 1024
 
 enum spec_flag {
-	SPEC_NET_HOST = 1 << 0,	      /* no network namespace of its own */
-	SPEC_ROOT_IDENTITY = 1 << 1,  /* uid 0 of a sub-range, with the few capabilities */
-	SPEC_TIMENS = 1 << 2,	      /* mono_offset_ns holds */
-	SPEC_SUBUID_HELPER = 1 << 3,  /* the maps need newuidmap and newgidmap */
-	SPEC_LIMIT_PIDS_RLIMIT = 1 << 4, /* limit_pids by RLIMIT_NPROC of the user namespace */
+	SPEC_NET_HOST = 1 << 0,      /* no network namespace of its own */
+	SPEC_ROOT_IDENTITY = 1 << 1, /* uid 0 of a sub-range, with the few capabilities */
+	SPEC_TIMENS = 1 << 2,        /* mono_offset_ns holds */
+	SPEC_SUBUID_HELPER = 1 << 3, /* the maps need newuidmap and newgidmap */
+	SPEC_LIMIT_PIDS_RLIMIT =
+		1 << 4, /* limit_pids by RLIMIT_NPROC of the user namespace */
 	SPEC_FLAGS_ALL = (1 << 5) - 1
 };
 
@@ -33,24 +34,24 @@ enum spec_console {
 	SPEC_CONSOLE_PARENT, /* the three descriptors as given; a terminal by a pty */
 	SPEC_CONSOLE_OWN,    /* a pty kept by the tender, logged */
 	SPEC_CONSOLE_NULL,
-	SPEC_CONSOLE_FAKE,   /* console_input, then end of file; output is logged */
+	SPEC_CONSOLE_FAKE, /* console_input, then end of file; output is logged */
 	SPEC_CONSOLE_COUNT
 };
 
 enum spec_mount_kind {
-	SPEC_MOUNT_BIND,    /* src; a directory or regular file of the host */
-	SPEC_MOUNT_SHADOW,  /* src: a directory, read-only, its sockets and FIFOs cut off */
-	SPEC_MOUNT_SOCKET,  /* src: a Unix socket of the host */
-	SPEC_MOUNT_DEVICE,  /* src: one of the harmless device nodes */
+	SPEC_MOUNT_BIND,   /* src; a directory or regular file of the host */
+	SPEC_MOUNT_SHADOW, /* src: a directory, read-only, its sockets and FIFOs cut off */
+	SPEC_MOUNT_SOCKET, /* src: a Unix socket of the host */
+	SPEC_MOUNT_DEVICE, /* src: one of the harmless device nodes */
 	SPEC_MOUNT_SCRATCH, /* a writable directory in memory; size: 0 shares one with others */
-	SPEC_MOUNT_DIR,	    /* a directory of the root itself, read-only and empty */
+	SPEC_MOUNT_DIR,     /* a directory of the root itself, read-only and empty */
 	SPEC_MOUNT_FILE,    /* a read-only file with data */
 	SPEC_MOUNT_SYMLINK, /* src: the link's text */
 	SPEC_MOUNT_PROC,
 	SPEC_MOUNT_DEVPTS,
-	SPEC_MOUNT_MASK,    /* covers what a mount before has there: an empty one */
+	SPEC_MOUNT_MASK,     /* covers what a mount before has there: an empty one */
 	SPEC_MOUNT_DEADSOCK, /* a bound socket that refuses */
-	SPEC_MOUNT_ENV,	    /* src: path in another environment, reached by fd only */
+	SPEC_MOUNT_ENV,      /* src: path in another environment, reached by fd only */
 	SPEC_MOUNT_KIND_COUNT
 };
 
@@ -59,9 +60,11 @@ enum spec_mount_flag {
 	SPEC_MOUNT_NOEXEC = 1 << 1,
 	SPEC_MOUNT_IS_FILE = 1 << 2,  /* src is not a directory */
 	SPEC_MOUNT_OPTIONAL = 1 << 3, /* skipped where dst or src is missing */
-	SPEC_MOUNT_GRANT = 1 << 4,    /* somebody's files: owner mapped when started by root */
-	SPEC_MOUNT_ROOT = 1 << 5,     /* becomes the root directory itself */
-	SPEC_MOUNT_WEAKER = 1 << 6,   /* a SHADOW may be a plain read-only bind if need be */
+	SPEC_MOUNT_GRANT =
+		1 << 4, /* somebody's files: owner mapped when started by root */
+	SPEC_MOUNT_ROOT = 1 << 5, /* becomes the root directory itself */
+	SPEC_MOUNT_WEAKER =
+		1 << 6, /* a SHADOW may be a plain read-only bind if need be */
 	SPEC_MOUNT_FLAGS_ALL = (1 << 7) - 1
 };
 
@@ -72,7 +75,7 @@ struct spec_map {
 struct spec_mount {
 	enum spec_mount_kind kind;
 	uint32_t flags;
-	uint32_t mode;	/* of what is made; 0: 0755 or 0644 */
+	uint32_t mode; /* of what is made; 0: 0755 or 0644 */
 	uint64_t size;
 	const char *src; /* NULL where the kind has none */
 	const char *dst;

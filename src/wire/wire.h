@@ -17,8 +17,9 @@ struct rbuf {
 	bool bad;
 };
 
-#define RBUF_INIT(buf, len)                                                          \
-	((struct rbuf){ .p = (const uint8_t *)(buf), .end = (const uint8_t *)(buf) + (len) })
+#define RBUF_INIT(buf, len)                                                              \
+	((struct rbuf){ .p = (const uint8_t *)(buf),                                     \
+			.end = (const uint8_t *)(buf) + (len) })
 
 uint8_t get_u8(struct rbuf *r);
 uint16_t get_u16(struct rbuf *r);

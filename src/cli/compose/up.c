@@ -48,7 +48,8 @@ static void name_composition(struct up *u, const char *file)
 	}
 	for (; *base && *base != '.' && n < sizeof(u->composition) - 1; base++) {
 		char c = *base >= 'A' && *base <= 'Z' ? (char)(*base - 'A' + 'a') : *base;
-		bool letter = c >= 'a' && c <= 'z', more = (c >= '0' && c <= '9') || c == '-';
+		bool letter = c >= 'a' && c <= 'z',
+		     more = (c >= '0' && c <= '9') || c == '-';
 
 		if (letter || (more && n > 0))
 			u->composition[n++] = c;
@@ -105,7 +106,8 @@ static void close_state(struct up *u)
 	free(u->started);
 }
 
-static int find_member(struct up *u, const char *name, struct reg_entry **ret, struct err *err)
+static int find_member(struct up *u, const char *name, struct reg_entry **ret,
+		       struct err *err)
 {
 	auto_str word = STR_INIT;
 
@@ -128,7 +130,9 @@ static int stop_member(struct up *u, const struct reg_entry *e, struct err *err)
 	if (r == 0)
 		r = client_answer(sock, &a, err);
 	if (r != 0) /* it may have ended by itself meanwhile */
-		return registry_wait(u->reg, &e->id, e->generation, GONE_MS, NULL) == 0 ? 0 : r;
+		return registry_wait(u->reg, &e->id, e->generation, GONE_MS, NULL) == 0 ?
+			       0 :
+			       r;
 	client_answer_fini(&a);
 	return registry_wait(u->reg, &e->id, e->generation, END_MS, err);
 }
@@ -166,8 +170,9 @@ static int await_ready(struct up *u, struct genv *env, struct err *err)
 	int r = find_member(u, env->name, &e, err);
 
 	if (r == 0 && e->state == REG_STOPPED)
-		r = env->ready.kind == READY_STARTED ? 0 :
-			err_set(err, PE_REFUSED, "it ended before it was ready");
+		r = env->ready.kind == READY_STARTED ?
+			    0 :
+			    err_set(err, PE_REFUSED, "it ended before it was ready");
 	else if (r == 0 && env->ready.kind != READY_STARTED)
 		r = client_call(u->reg, e, CTL_READY, NULL, err);
 	reg_entry_free(e);
@@ -178,17 +183,24 @@ static int await_ready(struct up *u, struct genv *env, struct err *err)
 
 static int start_member(struct up *u, struct genv *env, struct err *err)
 {
-	struct launch l = { .env = env, .reg = u->reg, .places = &u->places,
-			    .composition = u->composition, .cwd = "/", .keep = true,
-			    .background = true, .accept_weaker = u->accept_weaker };
+	struct launch l = { .env = env,
+			    .reg = u->reg,
+			    .places = &u->places,
+			    .composition = u->composition,
+			    .cwd = "/",
+			    .keep = true,
+			    .background = true,
+			    .accept_weaker = u->accept_weaker };
 	struct reg_entry *e = NULL;
 	struct launched up;
 	int code, r = find_member(u, env->name, &e, NULL);
 
 	if (r == 0 && e->state != REG_STOPPED) {
-		say(u, env->name, same_record(u, e, env) ? "runs already" :
-		    "runs already, as it was before the file changed (polder down, then up, "
-		    "applies that)");
+		say(u, env->name,
+		    same_record(u, e, env) ? "runs already" :
+					     "runs already, as it was before the file "
+					     "changed (polder down, then up, "
+					     "applies that)");
 		reg_entry_free(e);
 		return 0;
 	}
@@ -303,7 +315,8 @@ static int report(const struct up *u)
 int compose_up(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-						 { "accept-weaker", no_argument, NULL, 'a' },
+						 { "accept-weaker", no_argument, NULL,
+						   'a' },
 						 { 0 } };
 	struct up u = { .reg = NULL };
 	struct err err = ERR_INIT;
@@ -360,7 +373,8 @@ static int bring_down(struct up *u, bool forget, struct err *err)
 			struct reg_entry *e = list.v[i];
 			int one;
 
-			if (!streq(e->composition, u->composition) || order_of(u, e) != order)
+			if (!streq(e->composition, u->composition) ||
+			    order_of(u, e) != order)
 				continue;
 			one = take_down(u, e, forget, err);
 			first = first ? first : one;
@@ -371,7 +385,8 @@ static int bring_down(struct up *u, bool forget, struct err *err)
 
 int compose_down(int argc, char **argv)
 {
-	static const struct option options[] = { { "rm", no_argument, NULL, 'r' }, { 0 } };
+	static const struct option options[] = { { "rm", no_argument, NULL, 'r' },
+						 { 0 } };
 	struct up u = { .progress = true };
 	struct diags d = { 0 };
 	struct err err = ERR_INIT;
@@ -409,18 +424,22 @@ struct run_args {
 	bool background, rm;
 };
 
-static int run_one(struct up *u, const struct run_args *a, char **words, int n, int *ret_code,
-		   struct err *err)
+static int run_one(struct up *u, const struct run_args *a, char **words, int n,
+		   int *ret_code, struct err *err)
 {
-	struct launch l = { .reg = u->reg, .places = &u->places, .cwd = u->cwd,
-			    .composition = u->composition, .background = a->background,
+	struct launch l = { .reg = u->reg,
+			    .places = &u->places,
+			    .cwd = u->cwd,
+			    .composition = u->composition,
+			    .background = a->background,
 			    .accept_weaker = u->accept_weaker };
 	struct genv *env = graph_env(u->g, words[0]);
 	struct launched up;
 	int r = 0;
 
 	if (!env)
-		return err_set(err, PE_NOTFOUND, "%s has no environment '%s'", a->file, words[0]);
+		return err_set(err, PE_NOTFOUND, "%s has no environment '%s'", a->file,
+			       words[0]);
 	if (n > 1)
 		genv_clear_args(env);
 	for (int i = 1; r == 0 && i < n; i++)
@@ -439,7 +458,8 @@ int compose_run(int argc, char **argv)
 	static const struct option options[] = { { "file", required_argument, NULL, 'f' },
 						 { "detach", no_argument, NULL, 'd' },
 						 { "rm", no_argument, NULL, 'r' },
-						 { "accept-weaker", no_argument, NULL, 'a' },
+						 { "accept-weaker", no_argument, NULL,
+						   'a' },
 						 { 0 } };
 	struct run_args a = { .file = NULL };
 	struct up u = { .reg = NULL };
@@ -456,11 +476,13 @@ int compose_run(int argc, char **argv)
 		else if (c == 'a')
 			u.accept_weaker = true;
 		else
-			return compose_usage("run -f: with a file, only -d, --rm and "
-					     "--accept-weaker can be given: the rest is in the file");
+			return compose_usage(
+				"run -f: with a file, only -d, --rm and "
+				"--accept-weaker can be given: the rest is in the file");
 	}
 	if (!a.file || argc - optind < 1)
-		return compose_usage("run -f needs a file and the name of an environment");
+		return compose_usage(
+			"run -f needs a file and the name of an environment");
 	r = open_state(&u, &err);
 	if (r == 0)
 		r = load_checked(&u, a.file, &err);
