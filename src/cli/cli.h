@@ -78,11 +78,6 @@ int cmd_rm(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
-/* Starts a stopped one again, in the background; shared by start and restart. */
-int cli_start_again(struct cli_state *st, const struct reg_entry *e, struct err *err);
-int cli_stop(struct cli_state *st, const struct reg_entry *e, int sig,
-	     uint64_t timeout_ms, struct err *err);
-
 extern const struct cli_command cli_commands[];
 extern const size_t cli_n_commands;
 

@@ -12,7 +12,7 @@
 
 #include "base/fd.h"
 #include "cli/cli.h"
-#include "launch/launch.h"
+#include "launch/verbs.h"
 
 int cli_fail(const struct err *err)
 {
@@ -110,15 +110,8 @@ int cli_next_option(int argc, char **argv, int *at, const struct cli_option *opt
 
 int cli_open(struct cli_state *st, struct err *err)
 {
-	int r;
-
 	st->reg = NULL;
-	r = places_init(&st->places, err);
-	if (r == 0)
-		r = registry_open(&st->reg, &st->places, err);
-	if (r == 0)
-		registry_on_cleanup(st->reg, launch_cleanup, NULL);
-	return r;
+	return launch_open(&st->places, &st->reg, err);
 }
 
 void cli_close(struct cli_state *st)
@@ -144,8 +137,7 @@ int cli_find(struct cli_state *st, const char *word, struct reg_entry **ret,
 
 int cli_exit_code(int wait_status)
 {
-	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) :
-					  WEXITSTATUS(wait_status);
+	return launch_exit_code(wait_status);
 }
 
 /* ---- a terminal and a stream ---- */

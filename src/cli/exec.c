@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "launch/client.h"
-#include "launch/launch.h"
-#include "sandbox/lockdown.h"
+#include "launch/verbs.h"
 
 struct exec {
 	const char *chdir;
@@ -20,39 +18,6 @@ struct exec {
 	int master;
 };
 
-static void put_list(struct str *body, char *const *v, size_t n)
-{
-	put_u32(body, (uint32_t)n);
-	for (size_t i = 0; i < n; i++)
-		put_str(body, v[i]);
-}
-
-/* The same clean set as the program's own, and what -e adds. */
-static void put_environment(struct str *body, const struct exec *x)
-{
-	static const char *const passed[] = { "LANG", "LC_ALL", "TERM", "COLORTERM" };
-	struct str vars[ARRAY_LEN(passed)] = { 0 };
-	char *list[80];
-	size_t n = 0;
-
-	list[n++] = (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/"
-			    "sbin:/bin";
-	list[n++] = (char *)"HOME=/home/user";
-	list[n++] = (char *)"USER=user";
-	for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
-		if (!getenv(passed[i]))
-			continue;
-		str_addf(&vars[i], "%s=%s", passed[i], getenv(passed[i]));
-		if (!vars[i].failed)
-			list[n++] = vars[i].p;
-	}
-	for (size_t i = 0; i < x->n_vars; i++)
-		list[n++] = (char *)x->vars[i];
-	put_list(body, list, n);
-	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
-		str_fini(&vars[i]);
-}
-
 static void resize(void *userdata, uint16_t rows, uint16_t cols)
 {
 	struct exec *x = userdata;
@@ -61,46 +26,19 @@ static void resize(void *userdata, uint16_t rows, uint16_t cols)
 	(void)ioctl(x->master, TIOCSWINSZ, &ws);
 }
 
-static int check_streams(struct err *err)
-{
-	for (int i = 0; i < 3; i++) {
-		struct stat st;
-
-		if (fstat(i, &st) == 0 && S_ISDIR(st.st_mode))
-			return err_set(err, PE_USAGE,
-				       "a directory as input or output would be a "
-				       "way out of the environment");
-		if (fstat(i, &st) == 0 && S_ISREG(st.st_mode) &&
-		    lockdown_landlock_abi() == 0)
-			return err_set(err, PE_REFUSED,
-				       "this kernel has no Landlock to keep a "
-				       "redirected file from being reopened with more "
-				       "rights: use "
-				       "a pipe");
-	}
-	return 0;
-}
-
-static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec *x,
-		   char **argv, size_t n, int *ret_code, struct err *err)
+static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec *x, char **argv,
+		   size_t n, int *ret_code, struct err *err)
 {
 	static const int streams[3] = { 0, 1, 2 };
+	struct enter in = { .argv = (const char *const *)argv, .n_argv = n, .vars = x->vars,
+			    .n_vars = x->n_vars, .chdir = x->chdir,
+			    .fds = x->tty ? NULL : streams };
 	struct client_answer a;
-	auto_str body = STR_INIT;
 	auto_fd sock = -1;
-	uint16_t rows, cols;
-	int r = x->tty ? 0 : check_streams(err);
+	int r;
 
-	cli_window(&rows, &cols);
-	put_list(&body, argv, n);
-	put_environment(&body, x);
-	put_str(&body, x->chdir ? x->chdir : "");
-	put_u8(&body, x->tty);
-	put_u16(&body, rows);
-	put_u16(&body, cols);
-	if (r == 0)
-		r = client_ask(st->reg, e, CTL_EXEC, &body, streams, x->tty ? 0 : 3,
-			       &sock, err);
+	cli_window(&in.rows, &in.cols);
+	r = enter_ask(st->reg, e, &in, &sock, err);
 	if (r == 0)
 		r = client_answer(sock, &a, err);
 	if (r == 0 && a.code == CTL_MASTER) {

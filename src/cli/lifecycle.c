@@ -6,13 +6,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "graph/graph.h"
 #include "launch/client.h"
-#include "launch/launch.h"
-#include "sandbox/facts.h"
-
-#define STOP_MS 10000u
-#define GONE_MS 1000u
+#include "launch/verbs.h"
 
 typedef int verb_fn(struct cli_state *st, struct reg_entry *e, void *arg,
 		    struct err *err);
@@ -65,45 +60,6 @@ int cmd_resume(int argc, char **argv)
 
 /* ---- wait ---- */
 
-/* It may end between our look at it and our request: then its record says how. */
-static bool ended_meanwhile(struct cli_state *st, const struct reg_entry *e,
-			    int *ret_status)
-{
-	struct reg_entry *now = NULL;
-	char hex[REG_ID_HEX];
-	bool ended;
-
-	reg_id_hex(&e->id, hex);
-	ended = registry_wait(st->reg, &e->id, e->generation, GONE_MS, NULL) == 0 &&
-		registry_find(st->reg, hex, &now, NULL) == 0 &&
-		now->generation == e->generation && now->has_status;
-	if (ended)
-		*ret_status = now->status;
-	reg_entry_free(now);
-	return ended;
-}
-
-static int wait_for_end(struct cli_state *st, const struct reg_entry *e, int *ret_status,
-			struct err *err)
-{
-	struct client_answer a;
-	auto_fd sock = -1;
-	int r;
-
-	if (e->state == REG_STOPPED) {
-		*ret_status = e->has_status ? e->status : 0;
-		return 0;
-	}
-	r = client_ask(st->reg, e, CTL_WAIT, NULL, NULL, 0, &sock, err);
-	if (r == 0)
-		r = client_answer(sock, &a, err);
-	if (r != 0)
-		return ended_meanwhile(st, e, ret_status) ? 0 : r;
-	*ret_status = (int)get_u32(&a.r);
-	client_answer_fini(&a);
-	return registry_wait(st->reg, &e->id, e->generation, 5000, err);
-}
-
 int cmd_wait(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
@@ -117,7 +73,7 @@ int cmd_wait(int argc, char **argv)
 	if (r == 0)
 		r = cli_find(&st, argv[1], &e, &err);
 	if (r == 0)
-		r = wait_for_end(&st, e, &status, &err);
+		r = launch_wait(st.reg, e, -1, &status, &err);
 	reg_entry_free(e);
 	return r == 0 ? cli_exit_code(status) : cli_fail(&err);
 }
@@ -129,34 +85,11 @@ struct stop {
 	uint64_t ms;
 };
 
-int cli_stop(struct cli_state *st, const struct reg_entry *e, int sig,
-	     uint64_t timeout_ms, struct err *err)
-{
-	auto_str body = STR_INIT;
-	struct client_answer a;
-	auto_fd sock = -1;
-	int r;
-
-	if (e->state == REG_STOPPED)
-		return 0;
-	put_u32(&body, (uint32_t)sig);
-	put_u64(&body, timeout_ms);
-	r = client_ask(st->reg, e, CTL_STOP, &body, NULL, 0, &sock, err);
-	if (r == 0)
-		r = client_answer(sock, &a, err);
-	if (r != 0) /* it may have ended by itself meanwhile */
-		return registry_wait(st->reg, &e->id, e->generation, GONE_MS, NULL) == 0 ?
-			       0 :
-			       r;
-	client_answer_fini(&a);
-	return registry_wait(st->reg, &e->id, e->generation, 5000, err);
-}
-
 static int stop_one(struct cli_state *st, struct reg_entry *e, void *arg, struct err *err)
 {
 	struct stop *s = arg;
 
-	return cli_stop(st, e, s->sig, s->ms, err);
+	return launch_stop(st->reg, e, s->sig, s->ms, err);
 }
 
 static bool signal_number(const char *word, int *ret)
@@ -206,7 +139,7 @@ static int stop_options(int argc, char **argv, int *at, struct stop *s, struct e
 
 int cmd_stop(int argc, char **argv)
 {
-	struct stop s = { .sig = SIGTERM, .ms = STOP_MS };
+	struct stop s = { .sig = SIGTERM, .ms = LAUNCH_STOP_MS };
 	struct err err = ERR_INIT;
 	int at = 1;
 
@@ -217,41 +150,6 @@ int cmd_stop(int argc, char **argv)
 
 /* ---- start, restart ---- */
 
-int cli_start_again(struct cli_state *st, const struct reg_entry *e, struct err *err)
-{
-	struct graph *g = graph_new();
-	struct diags diags = { 0 };
-	auto_free char *buf = NULL;
-	struct host_facts facts;
-	struct launched up;
-	const char *cwd;
-	struct genv *env;
-	int code, r = g ? record_load(st->reg, &e->id, g, &env, &cwd, &buf, err) :
-			  err_oom(err);
-
-	if (r == 0) {
-		struct launch l = { .env = env,
-				    .reg = st->reg,
-				    .places = &st->places,
-				    .composition = e->composition,
-				    .cwd = cwd,
-				    .keep = true,
-				    .background = true,
-				    .again = e };
-		struct binding *console = genv_binding(env, "console");
-
-		/* Whoever started it first had streams; nobody has them now. */
-		if (console && console->source == SRC_PARENT)
-			console->source = SRC_OWN;
-		host_facts_assume(&facts);
-		(void)graph_check(g, &facts, true, &diags);
-		r = launch_background(&l, &up, &code, err);
-	}
-	diags_fini(&diags);
-	graph_free(g);
-	return r;
-}
-
 static int start_one(struct cli_state *st, struct reg_entry *e, void *arg,
 		     struct err *err)
 {
@@ -259,7 +157,7 @@ static int start_one(struct cli_state *st, struct reg_entry *e, void *arg,
 	if (e->state != REG_STOPPED)
 		return err_set(err, PE_BUSY, "'%s' is %s already", e->name,
 			       reg_state_name(e->state));
-	return cli_start_again(st, e, err);
+	return launch_again(st->reg, &st->places, e, err);
 }
 
 int cmd_start(int argc, char **argv)
@@ -279,19 +177,19 @@ static int restart_one(struct cli_state *st, struct reg_entry *e, void *arg,
 		return err_set(err, PE_REFUSED,
 			       "it is disposable (no name, or --rm) and is gone "
 			       "once it stops: it cannot be restarted");
-	r = cli_stop(st, e, s->sig, s->ms, err);
+	r = launch_stop(st->reg, e, s->sig, s->ms, err);
 	reg_id_hex(&e->id, hex);
 	if (r == 0)
 		r = registry_find(st->reg, hex, &now, err);
 	if (r == 0)
-		r = cli_start_again(st, now, err);
+		r = launch_again(st->reg, &st->places, now, err);
 	reg_entry_free(now);
 	return r;
 }
 
 int cmd_restart(int argc, char **argv)
 {
-	struct stop s = { .sig = SIGTERM, .ms = STOP_MS };
+	struct stop s = { .sig = SIGTERM, .ms = LAUNCH_STOP_MS };
 	struct err err = ERR_INIT;
 	int at = 1;
 
@@ -304,21 +202,7 @@ int cmd_restart(int argc, char **argv)
 
 static int rm_one(struct cli_state *st, struct reg_entry *e, void *arg, struct err *err)
 {
-	struct reg_held held;
-	bool force = *(bool *)arg;
-	int r;
-
-	if (e->state != REG_STOPPED && !force)
-		return err_set(err, PE_BUSY, "'%s' is %s: stop it first, or rm -f",
-			       e->name, reg_state_name(e->state));
-	if (e->state != REG_STOPPED) {
-		r = cli_stop(st, e, SIGKILL, 1000, err);
-		if (r != 0 || !e->kept)
-			return r;
-	}
-	held = reg_held_of(e);
-	r = registry_removed(st->reg, &held, err);
-	return r;
+	return launch_remove(st->reg, e, *(bool *)arg, err);
 }
 
 int cmd_rm(int argc, char **argv)

@@ -10,13 +10,7 @@
 #include "base/fd.h"
 #include "cli/cli.h"
 #include "launch/client.h"
-
-static int log_dir(struct cli_state *st, const struct reg_entry *e, int *ret_fd,
-		   struct err *err)
-{
-	return e->kept ? registry_open_kept(st->reg, &e->id, ret_fd, err) :
-			 registry_open_run(st->reg, &e->id, ret_fd, err);
-}
+#include "launch/verbs.h"
 
 static int copy_out(int fd)
 {
@@ -64,7 +58,7 @@ static int print_logs(struct cli_state *st, const struct reg_entry *e, bool foll
 		      struct err *err)
 {
 	auto_fd dir = -1, old = -1;
-	int fd, r = log_dir(st, e, &dir, err);
+	int fd, r = launch_open_log_dir(st->reg, e, &dir, err);
 
 	if (r != 0)
 		return r;

@@ -7,9 +7,8 @@
 
 #include "cli/cli.h"
 #include "graph/graph.h"
-#include "launch/client.h"
 #include "launch/launch.h"
-#include "sandbox/facts.h"
+#include "launch/verbs.h"
 
 static void add_state(const struct reg_entry *e, struct str *out)
 {
@@ -129,80 +128,21 @@ int cmd_ps(int argc, char **argv)
 
 /* ---- show ---- */
 
-/* A running one tells of itself; a stopped one is what its record asks for. */
-static int slots_of(struct cli_state *st, const struct reg_entry *e, struct str *ret,
-		    struct err *err)
+static void slots_text(const struct slot_rows *rows, struct str *out)
 {
-	struct client_answer a;
-	struct json j = JSON_INIT(ret);
-	struct graph *g;
-	auto_free char *buf = NULL;
-	const char *cwd;
-	struct genv *env;
-	auto_fd sock = -1;
-	int r;
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct slot_row *row = &rows->v[i];
+		auto_str asked = STR_INIT;
 
-	if (e->state != REG_STOPPED) {
-		r = client_ask(st->reg, e, CTL_STATUS, NULL, NULL, 0, &sock, err);
-		if (r == 0)
-			r = client_answer(sock, &a, err);
-		if (r == 0) {
-			str_add(ret, get_str(&a.r));
-			client_answer_fini(&a);
-		}
-		return r;
-	}
-	g = graph_new();
-	r = g ? record_load(st->reg, &e->id, g, &env, &cwd, &buf, err) : err_oom(err);
-	if (r == 0)
-		launch_slots_json(env, &j);
-	graph_free(g);
-	return r;
-}
-
-/* The value of "key":"…" or "key":true in one object of our own writing. */
-static void field(const char *object, const char *key, struct str *ret)
-{
-	char pattern[32];
-	const char *p;
-
-	(void)snprintf(pattern, sizeof(pattern), "\"%s\":", key);
-	p = strstr(object, pattern);
-	if (!p)
-		return;
-	p += strlen(pattern);
-	if (*p != '"') {
-		str_addn(ret, p, strcspn(p, ",}"));
-		return;
-	}
-	for (p++; *p && *p != '"'; p++) {
-		if (*p == '\\' && p[1])
-			p++;
-		str_addc(ret, *p);
+		str_add_printable(&asked, row->asked, 0);
+		str_addf(out, "  %-40s %s%s\n%42s cut: %s%s\n", str_text(&asked), row->enforced,
+			 row->weaker ? " (WEAKER than asked)" : "", "", row->cut,
+			 row->implied ? "; a default" : "");
 	}
 }
 
-static void slots_text(const char *json, struct str *out)
-{
-	for (const char *p = strchr(json, '{'); p; p = strchr(p + 1, '{')) {
-		auto_str asked = STR_INIT, how = STR_INIT, cut = STR_INIT,
-			 weaker = STR_INIT;
-		auto_str implied = STR_INIT;
-
-		field(p, "asked", &asked);
-		field(p, "enforced", &how);
-		field(p, "cut", &cut);
-		field(p, "weaker", &weaker);
-		field(p, "implied", &implied);
-		str_addf(out, "  %-40s %s%s\n%42s cut: %s%s\n", str_text(&asked),
-			 str_text(&how),
-			 streq(str_text(&weaker), "true") ? " (WEAKER than asked)" : "",
-			 "", str_text(&cut),
-			 streq(str_text(&implied), "true") ? "; a default" : "");
-	}
-}
-
-static void show_text(const struct reg_entry *e, const char *slots, struct str *out)
+static void show_text(const struct reg_entry *e, const struct slot_rows *slots,
+		      struct str *out)
 {
 	auto_free char *label = reg_entry_label(e);
 	char hex[REG_ID_HEX];
@@ -225,11 +165,14 @@ static int show(struct cli_state *st, const char *word, bool as_json, struct str
 {
 	struct json j = JSON_INIT(out);
 	struct reg_entry *e = NULL;
+	struct slot_rows rows = { 0 };
 	auto_str slots = STR_INIT;
 	int r = cli_find(st, word, &e, err);
 
 	if (r == 0)
-		r = slots_of(st, e, &slots, err);
+		r = slots_of_entry(st->reg, e, &slots, err);
+	if (r == 0 && !as_json)
+		r = slots_read(str_text(&slots), &rows, err);
 	if (r == 0 && as_json) {
 		json_open(&j, '{');
 		entry_json(e, &j);
@@ -237,8 +180,9 @@ static int show(struct cli_state *st, const char *word, bool as_json, struct str
 		str_add(out, str_text(&slots));
 		str_add(out, "}\n");
 	} else if (r == 0) {
-		show_text(e, str_text(&slots), out);
+		show_text(e, &rows, out);
 	}
+	slot_rows_fini(&rows);
 	reg_entry_free(e);
 	return r;
 }

@@ -16,12 +16,9 @@
 #include "cli/compose/compose.h"
 #include "launch/client.h"
 #include "launch/launch.h"
+#include "launch/verbs.h"
 #include "manifest/manifest.h"
 #include "sandbox/facts.h"
-
-#define STOP_MS 10000u
-#define END_MS 5000u
-#define GONE_MS 1000u
 
 struct up {
 	struct places places;
@@ -63,12 +60,8 @@ static void name_composition(struct up *u, const char *file)
 
 static int open_state(struct up *u, struct err *err)
 {
-	int r = places_init(&u->places, err);
+	int r = launch_open(&u->places, &u->reg, err);
 
-	if (r == 0)
-		r = registry_open(&u->reg, &u->places, err);
-	if (r == 0)
-		registry_on_cleanup(u->reg, launch_cleanup, NULL);
 	if (r == 0 && !getcwd(u->cwd, sizeof(u->cwd)))
 		r = err_sys(err, "cannot tell the working directory");
 	return r;
@@ -117,24 +110,7 @@ static int find_member(struct up *u, const char *name, struct reg_entry **ret,
 
 static int stop_member(struct up *u, const struct reg_entry *e, struct err *err)
 {
-	struct client_answer a;
-	auto_str body = STR_INIT;
-	auto_fd sock = -1;
-	int r;
-
-	if (e->state == REG_STOPPED)
-		return 0;
-	put_u32(&body, SIGTERM);
-	put_u64(&body, STOP_MS);
-	r = client_ask(u->reg, e, CTL_STOP, &body, NULL, 0, &sock, err);
-	if (r == 0)
-		r = client_answer(sock, &a, err);
-	if (r != 0) /* it may have ended by itself meanwhile */
-		return registry_wait(u->reg, &e->id, e->generation, GONE_MS, NULL) == 0 ?
-			       0 :
-			       r;
-	client_answer_fini(&a);
-	return registry_wait(u->reg, &e->id, e->generation, END_MS, err);
+	return launch_stop(u->reg, e, SIGTERM, LAUNCH_STOP_MS, err);
 }
 
 /* ---- up ---- */
