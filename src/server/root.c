@@ -112,6 +112,8 @@ static int given_root(struct spec *s, const struct genv *e, const struct binding
 	r = guard_places(s, cx, m->src, "/", m->kind == SPEC_MOUNT_BIND, err);
 	if (r != 0)
 		return r;
+	if (streq(m->src, "/"))
+		(void)add(s, SPEC_MOUNT_MASK, NULL, "/sys", 0, 0);
 	(void)add(s, SPEC_MOUNT_SCRATCH, NULL, "/dev", 0, 0755);
 	return 0;
 }
