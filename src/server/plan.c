@@ -43,24 +43,58 @@ static int plan_bindings(struct spec *s, const struct genv *e,
 	return r;
 }
 
-/* The caller's path if it can be there, so that relative names mean the same inside. */
+/* True if path is dst or lies below it. */
+static bool lies_on(const char *path, const char *dst)
+{
+	size_t n = streq(dst, "/") ? 0 : strlen(dst);
+
+	return strncmp(path, dst, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/* What a path inside will be found on: the last of the longest targets. */
+static const struct spec_mount *mount_of(const struct spec *s, const char *path)
+{
+	const struct spec_mount *best = NULL;
+
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const struct spec_mount *m = &s->mounts[i];
+
+		if (m->kind != SPEC_MOUNT_DIR && m->kind != SPEC_MOUNT_MASK &&
+		    m->kind != SPEC_MOUNT_SYMLINK && lies_on(path, m->dst) &&
+		    (!best || strlen(m->dst) >= strlen(best->dst)))
+			best = m;
+	}
+	return best;
+}
+
+/* True if the directory is in what was granted; what another exposes cannot be seen. */
+static bool is_there(const struct spec_mount *m, const char *path)
+{
+	const char *rest = path + (streq(m->dst, "/") ? 0 : strlen(m->dst));
+	char source[8192];
+	struct stat st;
+	int n = snprintf(source, sizeof(source), "%s%s", m->src ? m->src : "", rest);
+
+	if (m->kind == SPEC_MOUNT_ENV)
+		return !*rest;
+	return m->src && n > 0 && (size_t)n < sizeof(source) && stat(source, &st) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+/* The caller's path, so that relative names mean the same inside: made where the ground
+ * is our own, kept where what was granted holds it, else the root. What was asked for
+ * by name is entered or fails. */
 static void plan_cwd(struct spec *s, const struct genv *e, const struct server_ctx *cx)
 {
-	bool own_root = s->mounts[0].kind == SPEC_MOUNT_SCRATCH;
-	const char *cwd = e->chdir ? e->chdir : cx->cwd;
-	bool covered = false;
+	const struct spec_mount *m = mount_of(s, e->chdir ? e->chdir : cx->cwd);
 
-	for (size_t i = 1; i < s->n_mounts; i++) {
-		const char *dst = s->mounts[i].dst;
-		size_t n = strlen(dst);
-
-		covered |= strncmp(dst, cwd, n) == 0 && (cwd[n] == '/' || cwd[n] == '\0');
-	}
-	if (!own_root && !covered && !e->chdir)
-		cwd = "/";
-	s->cwd = spec_str(s, cwd);
-	if (own_root && !e->chdir)
-		(void)spec_add_mount(s, SPEC_MOUNT_DIR, NULL, cwd);
+	s->cwd = spec_str(s, e->chdir ? e->chdir : cx->cwd);
+	if (e->chdir || !m)
+		return;
+	if (m->kind == SPEC_MOUNT_SCRATCH && (!(m->flags & SPEC_MOUNT_RO) || streq(m->dst, "/")))
+		(void)spec_add_mount(s, SPEC_MOUNT_DIR, NULL, cx->cwd);
+	else if (!is_there(m, cx->cwd))
+		s->cwd = spec_str(s, "/");
 }
 
 static const char *find_var(const struct server_ctx *cx, const char *name)
