@@ -61,6 +61,7 @@ bool cli_relay(int fd, bool detachable, void (*on_resize)(void *, uint16_t, uint
 	       void *userdata);
 void cli_window(uint16_t *ret_rows, uint16_t *ret_cols);
 
+extern const char cli_run_options[]; /* what its usage lists */
 int cmd_run(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_show(int argc, char **argv);
@@ -77,6 +78,8 @@ int cmd_restart(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
+/* The plumbing under libpolder; in no list (start.c). */
+int cmd_start_for(int argc, char **argv);
 
 extern const struct cli_command cli_commands[];
 extern const size_t cli_n_commands;

@@ -32,6 +32,8 @@ int cli_usage(const char *name)
 				"usage: polder %s %s\n%s; man polder-%s tells more\n",
 				name, cli_commands[i].usage, cli_commands[i].summary,
 				name);
+	if (streq(name, "run"))
+		(void)fputs(cli_run_options, stderr);
 	return EXIT_OURS;
 }
 

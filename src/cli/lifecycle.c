@@ -150,6 +150,14 @@ int cmd_stop(int argc, char **argv)
 
 /* ---- start, restart ---- */
 
+static int start_again(struct cli_state *st, const struct reg_entry *e, struct err *err)
+{
+	struct launched up;
+	int code;
+
+	return launch_again(st->reg, &st->places, e, &up, &code, err);
+}
+
 static int start_one(struct cli_state *st, struct reg_entry *e, void *arg,
 		     struct err *err)
 {
@@ -157,7 +165,7 @@ static int start_one(struct cli_state *st, struct reg_entry *e, void *arg,
 	if (e->state != REG_STOPPED)
 		return err_set(err, PE_BUSY, "'%s' is %s already", e->name,
 			       reg_state_name(e->state));
-	return launch_again(st->reg, &st->places, e, err);
+	return start_again(st, e, err);
 }
 
 int cmd_start(int argc, char **argv)
@@ -182,7 +190,7 @@ static int restart_one(struct cli_state *st, struct reg_entry *e, void *arg,
 	if (r == 0)
 		r = registry_find(st->reg, hex, &now, err);
 	if (r == 0)
-		r = launch_again(st->reg, &st->places, now, err);
+		r = start_again(st, now, err);
 	reg_entry_free(now);
 	return r;
 }

@@ -100,6 +100,8 @@ int main(int argc, char **argv)
 		return cmd_help(argc, argv);
 	if (streq(argv[1], "--version"))
 		return cmd_version(argc, argv);
+	if (streq(argv[1], "--start"))
+		return cmd_start_for(argc - 1, argv + 1);
 	if (wants_manifest(argc, argv))
 		return hand_over(argv);
 	for (size_t i = 0; i < cli_n_commands; i++) {

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "cli/cli.h"
@@ -16,24 +15,68 @@
 #include "sandbox/facts.h"
 
 enum key {
-	K_GRANT = 1, K_READ, K_WRITE, K_NAME, K_RM, K_BACKGROUND, K_VAR, K_CHDIR, K_MEM, K_CPU,
-	K_PIDS, K_TIME, K_ROOT, K_PROFILE, K_JSON, K_WEAKER, K_EXPOSE,
+	K_GRANT = 1,
+	K_READ,
+	K_WRITE,
+	K_NAME,
+	K_RM,
+	K_BACKGROUND,
+	K_VAR,
+	K_CHDIR,
+	K_MEM,
+	K_CPU,
+	K_PIDS,
+	K_TIME,
+	K_ROOT,
+	K_PROFILE,
+	K_JSON,
+	K_WEAKER,
+	K_EXPOSE,
 	K_SPEC,
 };
 
 static const struct cli_option options[] = {
-	{ "g", true, K_GRANT },	      { "grant", true, K_GRANT },
-	{ "r", true, K_READ },	      { "w", true, K_WRITE },
-	{ "n", true, K_NAME },	      { "name", true, K_NAME },
-	{ "rm", false, K_RM },	      { "d", false, K_BACKGROUND },
-	{ "detach", false, K_BACKGROUND }, { "e", true, K_VAR },
-	{ "env", true, K_VAR },	      { "chdir", true, K_CHDIR },
-	{ "mem", true, K_MEM },	      { "cpu", true, K_CPU },
-	{ "pids", true, K_PIDS },     { "time", true, K_TIME },
-	{ "root", true, K_ROOT },     { "profile", true, K_PROFILE },
-	{ "json", false, K_JSON },    { "accept-weaker", false, K_WEAKER },
-	{ "expose", true, K_EXPOSE },   { "write-spec", true, K_SPEC },
+	{ "g", true, K_GRANT },
+	{ "grant", true, K_GRANT },
+	{ "r", true, K_READ },
+	{ "w", true, K_WRITE },
+	{ "n", true, K_NAME },
+	{ "name", true, K_NAME },
+	{ "rm", false, K_RM },
+	{ "d", false, K_BACKGROUND },
+	{ "detach", false, K_BACKGROUND },
+	{ "e", true, K_VAR },
+	{ "env", true, K_VAR },
+	{ "chdir", true, K_CHDIR },
+	{ "mem", true, K_MEM },
+	{ "cpu", true, K_CPU },
+	{ "pids", true, K_PIDS },
+	{ "time", true, K_TIME },
+	{ "root", true, K_ROOT },
+	{ "profile", true, K_PROFILE },
+	{ "json", false, K_JSON },
+	{ "accept-weaker", false, K_WEAKER },
+	{ "expose", true, K_EXPOSE },
+	{ "write-spec", true, K_SPEC },
 };
+
+const char cli_run_options[] =
+	"\n  -r PATH, -w PATH     grant a file or directory, read-only or for writing\n"
+	"  -g BINDING           grant anything: SLOT=SOURCE[,OPTION…][,CARETAKER…]\n"
+	"  --profile NAME       a set of bindings from the configuration\n"
+	"  -n NAME              keep it, under this name, until rm\n"
+	"  --rm                 do not keep it in spite of a name\n"
+	"  -d                   in the background\n"
+	"  -e VAR[=VALUE]       set a variable, or pass it on\n"
+	"  --chdir DIR          where it starts; else here\n"
+	"  --root DIR           another root tree than the host's programs\n"
+	"  --mem BYTES  --cpu PERCENT  --pids N  --time DURATION\n"
+	"  --expose NAME=dir:PATH|socket:PATH   a server that others may be bound to\n"
+	"  -f FILE ENV          an environment of a manifest\n"
+	"  --accept-weaker      start even where something is enforced weaker than "
+	"asked\n"
+	"  --write-spec FILE    write what would be started, for polder-tender-linux\n"
+	"  --json               with -d: print the id and name as JSON\n";
 
 struct run {
 	struct cli_state st;
@@ -68,9 +111,12 @@ static int profile(struct run *run, const char *name, struct err *err)
 	if (r == 0)
 		r = fd_read_file_at(dir, path, 1u << 16, &text, NULL, NULL);
 	if (r != 0)
-		return r == PE_USAGE ? r : err_set(err, PE_NOTFOUND, "there is no profile '%s' (a "
-						   "file of bindings, one a line, in %s/profiles/)",
-						   name, run->st.places.config);
+		return r == PE_USAGE ?
+			       r :
+			       err_set(err, PE_NOTFOUND,
+				       "there is no profile '%s' (a "
+				       "file of bindings, one a line, in %s/profiles/)",
+				       name, run->st.places.config);
 	for (char *line = text, *next; r == 0 && *line; line = next) {
 		size_t n = strcspn(line, "\n");
 
@@ -93,10 +139,13 @@ static int add_var(struct run *run, const char *text, struct err *err)
 	if (!key)
 		return err_oom(err);
 	if (n == 0)
-		return err_set(err, PE_USAGE, "-e '%s': write VAR=VALUE, or VAR to pass it on", text);
+		return err_set(err, PE_USAGE,
+			       "-e '%s': write VAR=VALUE, or VAR to pass it on", text);
 	if (!text[n] && !getenv(key))
-		return err_set(err, PE_USAGE, "-e %s: there is no such variable here to pass on", key);
-	return genv_add_var(run->env, key, text[n] ? text + n + 1 : NULL, (struct pos){ 0 });
+		return err_set(err, PE_USAGE,
+			       "-e %s: there is no such variable here to pass on", key);
+	return genv_add_var(run->env, key, text[n] ? text + n + 1 : NULL,
+			    (struct pos){ 0 });
 }
 
 /* NAME=dir:/path or NAME=socket:/path */
@@ -109,9 +158,12 @@ static int add_expose(struct run *run, const char *text, struct err *err)
 	enum iface iface;
 
 	if (!name || !word || !iface_from_name(word, &iface))
-		return err_set(err, PE_USAGE, "--expose '%s': write NAME=dir:/PATH or "
-			       "NAME=socket:/PATH", text);
-	return genv_add_expose(run->env, iface, name, colon + 1, (struct pos){ 0 }, &x, err);
+		return err_set(err, PE_USAGE,
+			       "--expose '%s': write NAME=dir:/PATH or "
+			       "NAME=socket:/PATH",
+			       text);
+	return genv_add_expose(run->env, iface, name, colon + 1, (struct pos){ 0 }, &x,
+			       err);
 }
 
 static int set_path(char **where, const struct run *run, const char *value, bool must_be,
@@ -123,8 +175,8 @@ static int set_path(char **where, const struct run *run, const char *value, bool
 		return err_sys(err, "cannot use '%s'", value);
 	if (!must_be && value[0] == '/')
 		(void)snprintf(real, sizeof(real), "%s", value);
-	else if (!must_be && (size_t)snprintf(real, sizeof(real), "%s/%s", run->cwd, value) >=
-				     sizeof(real))
+	else if (!must_be && (size_t)snprintf(real, sizeof(real), "%s/%s", run->cwd,
+					      value) >= sizeof(real))
 		return err_set(err, -ENAMETOOLONG, "'%s' is too long", value);
 	for (size_t n = strlen(real); n > 1 && real[n - 1] == '/'; n--)
 		real[n - 1] = '\0';
@@ -138,46 +190,24 @@ static int take(struct run *run, int key, const char *value, struct err *err)
 	struct genv *e = run->env;
 
 	switch (key) {
-	case K_GRANT:
-		return grant(run, value, err);
+	case K_GRANT: return grant(run, value, err);
 	case K_READ:
-	case K_WRITE:
-		return grant_path(e, run->cwd, value, key == K_WRITE, err);
-	case K_RM:
-		run->rm = true;
-		return 0;
-	case K_BACKGROUND:
-		run->background = true;
-		return 0;
-	case K_VAR:
-		return add_var(run, value, err);
-	case K_CHDIR:
-		return set_path(&e->chdir, run, value, false, err);
-	case K_MEM:
-		return limits_set(&e->limits, "mem", value, err);
-	case K_CPU:
-		return limits_set(&e->limits, "cpu", value, err);
-	case K_PIDS:
-		return limits_set(&e->limits, "pids", value, err);
-	case K_TIME:
-		return limits_set(&e->limits, "time", value, err);
-	case K_ROOT:
-		return set_path(&e->root, run, value, true, err);
-	case K_PROFILE:
-		return profile(run, value, err);
-	case K_JSON:
-		run->json = true;
-		return 0;
-	case K_WEAKER:
-		run->weaker = true;
-		return 0;
-	case K_EXPOSE:
-		return add_expose(run, value, err);
-	case K_SPEC:
-		run->spec_file = value;
-		return 0;
-	default:
-		return 0; /* -n was taken before */
+	case K_WRITE: return grant_path(e, run->cwd, value, key == K_WRITE, err);
+	case K_RM: run->rm = true; return 0;
+	case K_BACKGROUND: run->background = true; return 0;
+	case K_VAR: return add_var(run, value, err);
+	case K_CHDIR: return set_path(&e->chdir, run, value, false, err);
+	case K_MEM: return limits_set(&e->limits, "mem", value, err);
+	case K_CPU: return limits_set(&e->limits, "cpu", value, err);
+	case K_PIDS: return limits_set(&e->limits, "pids", value, err);
+	case K_TIME: return limits_set(&e->limits, "time", value, err);
+	case K_ROOT: return set_path(&e->root, run, value, true, err);
+	case K_PROFILE: return profile(run, value, err);
+	case K_JSON: run->json = true; return 0;
+	case K_WEAKER: run->weaker = true; return 0;
+	case K_EXPOSE: return add_expose(run, value, err);
+	case K_SPEC: run->spec_file = value; return 0;
+	default: return 0; /* -n was taken before */
 	}
 }
 
@@ -187,8 +217,8 @@ static int find_name(struct run *run, int argc, char **argv, struct err *err)
 	const char *value;
 	int key, at = 1;
 
-	while ((key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options), &value,
-				      err)) > 0)
+	while ((key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options),
+				      &value, err)) > 0)
 		if (key == K_NAME)
 			run->name = value;
 	if (key < 0)
@@ -196,7 +226,8 @@ static int find_name(struct run *run, int argc, char **argv, struct err *err)
 	run->g = graph_new();
 	if (!run->g)
 		return err_oom(err);
-	return graph_env_new(run->g, run->name ? run->name : "", (struct pos){ 0 }, &run->env, err);
+	return graph_env_new(run->g, run->name ? run->name : "", (struct pos){ 0 },
+			     &run->env, err);
 }
 
 static int read_words(struct run *run, int argc, char **argv, struct err *err)
@@ -204,13 +235,14 @@ static int read_words(struct run *run, int argc, char **argv, struct err *err)
 	const char *value;
 	int key, at = 1, r = find_name(run, argc, argv, err);
 
-	while (r == 0 && (key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options),
-						&value, err)) > 0)
+	while (r == 0 && (key = cli_next_option(argc, argv, &at, options,
+						ARRAY_LEN(options), &value, err)) > 0)
 		r = take(run, key, value, err);
 	for (; r == 0 && at < argc; at++)
 		r = genv_add_arg(run->env, argv[at]);
 	if (r == 0 && run->env->n_argv == 0)
-		r = err_set(err, PE_USAGE, "no program: polder run [OPTION…] [--] COMMAND [ARG…]");
+		r = err_set(err, PE_USAGE,
+			    "no program: polder run [OPTION…] [--] COMMAND [ARG…]");
 	return r;
 }
 
@@ -219,9 +251,11 @@ static int choose_console(struct run *run, struct err *err)
 {
 	bool redirected = !isatty(0) && !isatty(1) && !isatty(2);
 
-	if (!run->background || genv_binding(run->env, "console") || (redirected && !run->name))
+	if (!run->background || genv_binding(run->env, "console") ||
+	    (redirected && !run->name))
 		return 0;
-	return graph_env_bind(run->env, "console=own", NULL, (struct pos){ 0 }, NULL, err);
+	return graph_env_bind(run->env, "console=own", NULL, (struct pos){ 0 }, NULL,
+			      err);
 }
 
 static int decide(struct run *run, struct err *err)
@@ -242,8 +276,8 @@ static int decide(struct run *run, struct err *err)
 		if (d->warning)
 			(void)fprintf(stderr, "polder: note: %s\n", d->text);
 		else
-			r = err_set(err, PE_REFUSED, "%s%s%s", d->text, d->hint ? "; " : "",
-				    d->hint ? d->hint : "");
+			r = err_set(err, PE_REFUSED, "%s%s%s", d->text,
+				    d->hint ? "; " : "", d->hint ? d->hint : "");
 		if (!d->warning)
 			break;
 	}
@@ -254,7 +288,8 @@ static int decide(struct run *run, struct err *err)
 /* A name that is there and stopped is started again, as it is asked for now. */
 static int find_stopped(struct run *run, struct err *err)
 {
-	return run->name ? launch_find_stopped(run->st.reg, run->name, &run->again, err) : 0;
+	return run->name ? launch_find_stopped(run->st.reg, run->name, &run->again, err) :
+			   0;
 }
 
 static void print_started(const struct run *run, const struct launched *up)
@@ -277,7 +312,8 @@ static void print_started(const struct run *run, const struct launched *up)
 }
 
 /* Nothing is started: polder-tender-linux --spec can do that. */
-static int write_spec(struct run *run, const struct launch *l, int *ret_code, struct err *err)
+static int write_spec(struct run *run, const struct launch *l, int *ret_code,
+		      struct err *err)
 {
 	auto_str out = STR_INIT;
 	auto_fd fd = -1;
@@ -285,8 +321,9 @@ static int write_spec(struct run *run, const struct launch *l, int *ret_code, st
 
 	if (r != 0)
 		return r;
-	fd = streq(run->spec_file, "-") ? fd_dup_above(1, 3) :
-	     open(run->spec_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = streq(run->spec_file, "-") ?
+		     fd_dup_above(1, 3) :
+		     open(run->spec_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, "cannot write '%s'", run->spec_file);
 	*ret_code = 0;
@@ -295,17 +332,28 @@ static int write_spec(struct run *run, const struct launch *l, int *ret_code, st
 
 static int launch(struct run *run, int *ret_code, struct err *err)
 {
-	struct launch l = { .env = run->env, .reg = run->st.reg, .places = &run->st.places,
-			    .composition = "", .cwd = run->cwd, .keep = run->name && !run->rm,
-			    .background = run->background, .accept_weaker = run->weaker,
+	struct launch l = { .env = run->env,
+			    .reg = run->st.reg,
+			    .places = &run->st.places,
+			    .composition = "",
+			    .cwd = run->cwd,
+			    .keep = run->name && !run->rm,
+			    .background = run->background,
+			    .accept_weaker = run->weaker,
 			    .again = run->again };
+	struct err note = ERR_INIT;
 	struct launched up;
 	int r;
 
 	if (run->spec_file)
 		return write_spec(run, &l, ret_code, err);
-	if (!run->background)
-		return launch_foreground(&l, ret_code, err);
+	if (!run->background) {
+		l.note = &note;
+		r = launch_foreground(&l, ret_code, err);
+		if (note.text[0])
+			(void)fprintf(stderr, "polder: note: %s\n", note.text);
+		return r;
+	}
 	r = launch_background(&l, &up, ret_code, err);
 	if (r == 0)
 		print_started(run, &up);

@@ -385,6 +385,9 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 	*ret_code = 125;
 	r = tender_run(&job, ret_status, ret_code, err);
 	st->ready_fd = job.ready_fd;
+	if (job.ret_timed_out)
+		(void)err_set(st->l->note, 0, "its time was up after %llu ms (--time)",
+			      (unsigned long long)st->spec.limit_time_ms);
 	if (r != 0 && *ret_code == 127)
 		hint_not_found(st->l->env, err);
 	return r;

@@ -109,16 +109,16 @@ int launch_stop(struct registry *reg, const struct reg_entry *e, int sig,
 }
 
 int launch_again(struct registry *reg, const struct places *places,
-		 const struct reg_entry *e, struct err *err)
+		 const struct reg_entry *e, struct launched *ret, int *ret_code,
+		 struct err *err)
 {
 	struct graph *g = graph_new();
 	struct diags diags = { 0 };
 	auto_free char *buf = NULL;
 	struct host_facts facts;
-	struct launched up;
 	const char *cwd;
 	struct genv *env;
-	int code, r = g ? record_load(reg, &e->id, g, &env, &cwd, &buf, err) : err_oom(err);
+	int r = g ? record_load(reg, &e->id, g, &env, &cwd, &buf, err) : err_oom(err);
 
 	if (r == 0) {
 		struct launch l = { .env = env, .reg = reg, .places = places,
@@ -131,7 +131,7 @@ int launch_again(struct registry *reg, const struct places *places,
 			console->source = SRC_OWN;
 		host_facts_assume(&facts);
 		(void)graph_check(g, &facts, true, &diags);
-		r = launch_background(&l, &up, &code, err);
+		r = launch_background(&l, ret, ret_code, err);
 	}
 	diags_fini(&diags);
 	graph_free(g);

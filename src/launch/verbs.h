@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "graph/graph.h"
+#include "launch/launch.h"
 #include "state/registry.h"
 
 #define LAUNCH_STOP_MS 10000u /* from the signal to SIGKILL, where nobody said */
@@ -30,9 +31,10 @@ int launch_wait(struct registry *reg, const struct reg_entry *e, int timeout_ms,
 int launch_stop(struct registry *reg, const struct reg_entry *e, int sig,
 		uint64_t timeout_ms, struct err *err);
 
-/* Starts a stopped, kept one as it was asked for, in the background. Forks. */
+/* Starts a stopped, kept one as it was asked for: see launch_background. Forks. */
 int launch_again(struct registry *reg, const struct places *places,
-		 const struct reg_entry *e, struct err *err);
+		 const struct reg_entry *e, struct launched *ret, int *ret_code,
+		 struct err *err);
 
 /* Forgets it and what it owns. PE_BUSY: it is not stopped, unless force. */
 int launch_remove(struct registry *reg, const struct reg_entry *e, bool force,

@@ -73,10 +73,25 @@ static int limit_v1(const struct cgroup *c, const char *controller, const char *
 	return r;
 }
 
+/* ROOT/CONTROLLER/polder/ID. The directory between goes with its last group, perhaps
+ * just now: then it is made again. */
+static int make_group(const char *above, const char *dir)
+{
+	for (int tries = 0; tries < 10; tries++) {
+		if (mkdir(above, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		if (mkdir(dir, 0755) == 0)
+			return 0;
+		if (errno != ENOENT)
+			return -errno;
+	}
+	return -EBUSY;
+}
+
 static int make_v1(struct cgroup *c, const char *controller, const char *id,
 		   struct err *err)
 {
-	char *dir = c->path[c->n];
+	char above[64], *dir = c->path[c->n];
 	int r;
 
 	if (!v1_mounted(controller))
@@ -84,17 +99,17 @@ static int make_v1(struct cgroup *c, const char *controller, const char *id,
 			       "a %s limit was asked for, and this host has no "
 			       "cgroup for it (neither version 2 nor " ROOT "/%s)",
 			       controller, controller);
-	(void)snprintf(dir, sizeof(c->path[0]), ROOT "/%s/polder", controller);
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+	(void)snprintf(above, sizeof(above), ROOT "/%s/polder", controller);
+	(void)snprintf(dir, sizeof(c->path[0]), "%s/%s", above, id);
+	r = make_group(above, dir);
+	if (r == -EACCES || r == -EPERM || r == -EROFS)
 		return err_set(err, PE_REFUSED,
-			       "a %s limit was asked for, and this user may not "
-			       "make cgroups here (version 1 belongs to root): start it "
-			       "as root, "
-			       "or leave the limit out",
+			       "a %s limit was asked for, and this user may not make "
+			       "cgroups here (version 1 belongs to root): start it as "
+			       "root, or leave the limit out",
 			       controller);
-	(void)snprintf(dir, sizeof(c->path[0]), ROOT "/%s/polder/%s", controller, id);
-	if (mkdir(dir, 0755) < 0)
-		return err_sys(err, "cannot make the cgroup '%s'", dir);
+	if (r < 0)
+		return err_neg(err, r, "cannot make the cgroup '%s'", dir);
 	c->n++;
 	r = limit_v1(c, controller, dir);
 	return r < 0 ? err_neg(err, r, "cannot set the %s limit in '%s'", controller,
@@ -131,15 +146,15 @@ static int make_v2_root(struct cgroup *c, const char *id, struct err *err)
 {
 	static const char all[] = "+memory +pids +cpu";
 	char *dir = c->path[0];
+	int r;
 
-	if (mkdir(ROOT "/polder", 0755) < 0 && errno != EEXIST)
-		return err_sys(err, "cannot make the cgroup '" ROOT "/polder'");
+	(void)snprintf(dir, sizeof(c->path[0]), ROOT "/polder/%s", id);
+	r = make_group(ROOT "/polder", dir);
+	if (r < 0)
+		return err_neg(err, r, "cannot make the cgroup '%s'", dir);
+	c->n = 1;
 	(void)write_file(ROOT, "cgroup.subtree_control", all);
 	(void)write_file(ROOT "/polder", "cgroup.subtree_control", all);
-	(void)snprintf(dir, sizeof(c->path[0]), ROOT "/polder/%s", id);
-	if (mkdir(dir, 0755) < 0)
-		return err_sys(err, "cannot make the cgroup '%s'", dir);
-	c->n = 1;
 	return limit_v2(c, dir, err);
 }
 
@@ -350,13 +365,27 @@ static void kill_members(const char *dir)
 	}
 }
 
+/* The directory of all groups goes with the last; one with others in it stays. */
+static void remove_above(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char above[300];
+
+	(void)snprintf(above, sizeof(above), "%.*s", slash ? (int)(slash - path) : 0,
+		       path);
+	if (slash && strlen(above) > 7 && streq(above + strlen(above) - 7, "/polder"))
+		(void)rmdir(above);
+}
+
 int cgroup_remove_path(const char *path, struct err *err)
 {
 	for (int tries = 0; tries < 100; tries++) {
 		struct timespec t = { .tv_nsec = 5 * 1000 * 1000 };
 
-		if (rmdir(path) == 0 || errno == ENOENT)
+		if (rmdir(path) == 0 || errno == ENOENT) {
+			remove_above(path);
 			return 0;
+		}
 		if (errno != EBUSY)
 			break;
 		kill_members(path);

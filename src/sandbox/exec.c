@@ -96,7 +96,7 @@ _Noreturn static void become_program(const struct sandbox_exec *x, int slave)
 	if (r == 0)
 		r = payload_stdio(x->fd, slave);
 	if (r == 0)
-		r = lockdown_filter();
+		r = lockdown_filter(x->flags & SPEC_ROOT_IDENTITY);
 	if (r < 0)
 		complain(err_fd, 125, "cannot confine", x->argv[0], r);
 	(void)SYS3(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);

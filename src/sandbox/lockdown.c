@@ -38,8 +38,12 @@ enum {
 	LL_SCOPE_SIGNAL = 1 << 1,
 };
 
-static const struct sock_filter filter[] = {
-#include "sandbox/seccomp-linux.gen.h"
+static const struct sock_filter filter_user[] = {
+#include "sandbox/seccomp-user.gen.h"
+};
+
+static const struct sock_filter filter_root[] = {
+#include "sandbox/seccomp-root.gen.h"
 };
 
 int lockdown_caps(uint64_t keep)
@@ -69,9 +73,11 @@ int lockdown_no_new_privs(void)
 	return (int)sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0);
 }
 
-int lockdown_filter(void)
+int lockdown_filter(bool root_identity)
 {
-	struct sock_fprog prog = { .len = ARRAY_LEN(filter),
+	const struct sock_filter *filter = root_identity ? filter_root : filter_user;
+	size_t len = root_identity ? ARRAY_LEN(filter_root) : ARRAY_LEN(filter_user);
+	struct sock_fprog prog = { .len = (unsigned short)len,
 				   .filter = (struct sock_filter *)filter };
 
 	return (int)SYS3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);

@@ -22,7 +22,8 @@
  * ambient. */
 int lockdown_caps(uint64_t keep);
 int lockdown_no_new_privs(void);
-int lockdown_filter(void);
+/* root_identity: setuid programs may be made. */
+int lockdown_filter(bool root_identity);
 /* The ABI of Landlock; 0 where there is none. */
 int lockdown_landlock_abi(void);
 /* Landlock as the second wall: everything beneath "/", nothing outside; redirected

@@ -234,7 +234,7 @@ int payload_main(void *payload)
 	TRY(STEP_IDS, payload_ids(s->flags, s->uid, s->gid));
 	TRY(STEP_LIMITS, payload_limits(s->flags, s->limit_pids));
 	TRY(STEP_CAPS, payload_privileges(s->flags));
-	TRY(STEP_FILTER, lockdown_filter());
+	TRY(STEP_FILTER, lockdown_filter(s->flags & SPEC_ROOT_IDENTITY));
 	if (!meet_wait(p->meet, &p->meet->released))
 		sys_exit(127);
 	TRY(STEP_LANDLOCK, lockdown_landlock(p->io->fd, true));

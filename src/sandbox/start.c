@@ -140,6 +140,10 @@ int sandbox_next_event(struct sandbox *sb, struct sandbox_event *ret)
 	size_t len, n = 0;
 	int r = fd_recv(sb->chan, &m, sizeof(m), &len, fds, SANDBOX_NS_MAX, &n, NULL);
 
+	/* Init went with a request unread: that is told once, then what it wrote comes. */
+	if (r == -ECONNRESET)
+		r = fd_recv(sb->chan, &m, sizeof(m), &len, fds, SANDBOX_NS_MAX, &n, NULL);
+
 	*ret = ev;
 	if (r == -EAGAIN)
 		return 0;

@@ -140,7 +140,9 @@ static int own_dir(struct spec *s, const struct binding *b, const struct server_
 	uint32_t mode;
 	char *path;
 
-	if (!cx->own_dirs || (size && size->value)) {
+	/* What lies in /run or /tmp is not expected to be there at the next start. */
+	if (!cx->own_dirs || (size && size->value) || str_starts(b->slot, "/run/") ||
+	    str_starts(b->slot, "/tmp/")) {
 		m = spec_add_mount(s, SPEC_MOUNT_SCRATCH, NULL, b->slot);
 		if (size && size->value && !str_to_bytes(size->value, &m->size))
 			return err_set(err, PE_USAGE, "%s: size=%s is no number of bytes",

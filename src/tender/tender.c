@@ -199,6 +199,7 @@ static void on_deadline(struct source *src, uint32_t events)
 	struct tender *t = container_of(src, struct tender, deadline);
 
 	(void)events;
+	t->job->ret_timed_out = true;
 	sandbox_kill(&t->sb);
 	ended(t, SIGKILL);
 }

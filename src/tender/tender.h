@@ -33,6 +33,7 @@ struct tender_job {
 	const struct tender_expose *exposes;
 	size_t n_exposes;
 	const char *cgroup_name; /* as recorded before */
+	bool ret_timed_out;      /* set: it was killed by its time limit */
 };
 
 /* What goes over ready_fd, once: the state, then the sentence if it failed. */

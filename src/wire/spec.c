@@ -186,6 +186,14 @@ static int check_maps(const struct spec_map *v, size_t n, uint32_t id, struct er
 	return 0;
 }
 
+static bool printable(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s <= ' ' || *s == 0x7f || *s == '/')
+			return false;
+	return true;
+}
+
 int spec_check(const struct spec *s, struct err *err)
 {
 	int r;
@@ -200,6 +208,12 @@ int spec_check(const struct spec *s, struct err *err)
 	if (!s->hostname || strlen(s->hostname) > 64)
 		return err_set(err, PE_BAD,
 			       "spec: the host name is missing or over 64 bytes");
+	if (!printable(s->hostname) || !s->name || !printable(s->name))
+		return err_set(err, PE_BAD,
+			       "spec: a space, slash or control character in the name "
+			       "or host name");
+	if (s->ready_kind > 2)
+		return err_set(err, PE_BAD, "spec: unknown kind of readiness");
 	if (s->flags & ~(uint32_t)SPEC_FLAGS_ALL)
 		return err_set(err, PE_BAD, "spec: unknown flags");
 	if ((unsigned)s->console >= SPEC_CONSOLE_COUNT)

@@ -83,7 +83,7 @@ static int load_checked(struct up *u, const char *file, struct err *err)
 		(void)err_set(err, PE_BAD, "%s: %zu mistake%s; nothing was started", file,
 			      d.n_errors, d.n_errors == 1 ? "" : "s");
 	diags_fini(&d);
-	if (r == 0)
+	if (r == 0 && u->g)
 		name_composition(u, file);
 	return r;
 }
