@@ -18,7 +18,7 @@ denied_calls() { # the filter and the lack of capabilities, every call by name
 	while read -r name result; do
 		case $name,$result in
 		int80-getpid,"killed 31" | clone3,ENOSYS | io_uring_*,ENOSYS | x32-*,ENOSYS | \
-			unknown,ENOSYS | socket-packet,EAFNOSUPPORT | socket-vsock,EAFNOSUPPORT | \
+			unknown,ENOSYS | openat2,ENOSYS | socket-packet,EAFNOSUPPORT | socket-vsock,EAFNOSUPPORT | \
 			socket-alg,EAFNOSUPPORT | socket-high,EAFNOSUPPORT | setuid-0,EINVAL) ;;
 		*,EPERM) ;;
 		*) bad+="$name $result; " ;;
@@ -42,6 +42,10 @@ identity() {
 	check_out "none held" '^CapEff:[[:space:]]*0+$' in_env cat /proc/self/status
 	check_out "core files stay away even from a handler" 'core file size +1 +1 ' \
 		in_env cat /proc/self/limits
+	check_out "and cannot be asked back, though programs may ask" 'core file size +1 +1 ' \
+		in_env sh -c 'ulimit -c 0 && cat /proc/self/limits'
+	check_out "other limits can be lowered" 'open files +99 +99 ' \
+		in_env sh -c 'ulimit -n 99 && cat /proc/self/limits'
 	check_out "no descriptor but three" '^3$' sh -c \
 		"exec 5<$T 6<$OUT 7</etc/passwd; \"\$0\" \"\$@\" </dev/null 2>/dev/null | wc -l" \
 		"$T/run-as" "$ME" "$G/try-files" fds
