@@ -353,7 +353,7 @@ leftovers() {
 	grep -E " (($T/(user|root)/(run|data)|/run/polder)/|/var/lib/polder/)" \
 		/proc/self/mountinfo | sed 's/^/mount /'
 	find "$T/user/run/polder" "$T/root/run/polder" /run/polder -mindepth 1 \
-		! -name 'journal*' ! -name '*lock*' ! -name uids ! \( -name e -empty \) 2>/dev/null | sed 's/^/file /'
+		! -name 'journal*' ! -name '*lock*' ! -name uids ! -name sweep ! \( -name e -empty \) 2>/dev/null | sed 's/^/file /'
 }
 
 check_clean() {

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Whoever is killed at whatever moment of a start: nothing survives, nothing stays, and
+# the next command knows all of it or nothing.
+. "$(dirname "$0")/../lib.sh"
+
+: "${KILLS:=200}" # of each kind; there are two
+: "${AT_ONCE:=200}"
+MARK=86400.0271828 # in the command line of every program that is started here
+CHECK_TIMEOUT=300
+cp "$POLDER_BUILD/tests/fault/kill-start" "$T/bin/"
+
+survivors() { # programs, and anything in another pid namespace
+	local pid here
+	here=$(readlink /proc/self/ns/pid)
+	for pid in /proc/[0-9]*; do
+		if tr '\0' ' ' <"$pid/cmdline" 2>/dev/null | grep -q "^sleep $MARK" ||
+			[ "$(readlink "$pid/ns/pid" 2>/dev/null || echo "$here")" != "$here" ]; then
+			echo "survivor ${pid#/proc/} $(cat "$pid/comm" 2>/dev/null)"
+		fi
+	done
+}
+none_survive() { [ -z "$(survivors)" ]; }
+
+aftermath() { # WHAT
+	if until_ok 3 none_survive; then
+		pass "$1: no survivor"
+	else
+		fail "$1: no survivor" "$(survivors)"
+		survivors | while read -r _ pid _; do kill -KILL "$pid"; done
+	fi
+	check_no_out "$1: none is half-known" "run|start|$MARK" me polder ps --json
+	check_clean "$1: nothing is left"
+	check_out "$1: the next one starts" '^fine$' me polder run -- echo fine
+}
+
+each() {
+	local dir=$WORK/granted
+	me mkdir -p "$dir"
+	check_out "killed while it starts" 'killed' me kill-start self "$KILLS" 3000 \
+		polder run -r "$dir" -- sleep $MARK
+	aftermath "polder run"
+	check_out "killed in the background" 'killed' me kill-start child "$KILLS" 5000 \
+		polder run -d -g console=own -w "$dir" -- sleep $MARK
+	aftermath "its tender"
+	check_out "many at once" "^$AT_ONCE of $AT_ONCE killed" me kill-start many "$AT_ONCE" 1500 \
+		polder run -r "$dir" -- sleep $MARK
+	aftermath "many at once"
+}
+each_user each
+done_testing
