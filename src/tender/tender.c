@@ -68,15 +68,19 @@ static void failed(struct tender *t, int code, const char *text)
 }
 
 /* The program stopped itself (Ctrl-Z): so does a tender in the foreground, so that the
- * shell gets its terminal back; SIGCONT wakes both. */
+ * shell gets its terminal back; SIGCONT wakes both. Nothing inside runs meanwhile, or a
+ * program could stop whoever watches its limits; and where no person is, nobody would
+ * wake the tender. */
 static void program_stopped(struct tender *t)
 {
-	if (t->job->background || t->state != TENDER_RUNNING)
+	if (t->job->background || t->state != TENDER_RUNNING ||
+	    (!isatty(0) && !isatty(1) && !isatty(2)))
 		return;
+	(void)sandbox_pause(&t->sb, true);
 	console_suspend(t, true);
 	(void)raise(SIGSTOP);
 	console_suspend(t, false);
-	(void)sandbox_signal(&t->sb, SIGCONT, true);
+	(void)sandbox_pause(&t->sb, false);
 }
 
 static void on_refresh(struct source *src, uint32_t events)
