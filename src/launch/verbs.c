@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "launch/client.h"
 #include "launch/launch.h"
@@ -23,6 +24,11 @@ int launch_open(struct places *places, struct registry **ret_reg, struct err *er
 	if (r == 0)
 		registry_on_cleanup(*ret_reg, launch_cleanup, NULL);
 	return r;
+}
+
+void launch_facts(struct host_facts *ret)
+{
+	host_facts_probe(ret);
 }
 
 int launch_exit_code(int wait_status)
@@ -50,16 +56,26 @@ static bool ended_meanwhile(struct registry *reg, const struct reg_entry *e, int
 	return ended;
 }
 
-/* True if there is something to read before the time is over. */
-static bool await(int sock, int timeout_ms)
+static int64_t now_ms(void)
 {
-	struct pollfd p = { .fd = sock, .events = POLLIN };
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int launch_await(int fd, int timeout_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t end = now_ms() + timeout_ms;
 	int n;
 
-	do
-		n = poll(&p, 1, timeout_ms);
-	while (n < 0 && errno == EINTR && timeout_ms < 0);
-	return n > 0;
+	do {
+		int64_t left = MAX(end - now_ms(), (int64_t)0);
+
+		n = poll(&p, 1, timeout_ms < 0 ? -1 : (int)left);
+	} while (n < 0 && errno == EINTR);
+	return n > 0 ? 0 : n == 0 ? PE_BUSY : -errno;
 }
 
 int launch_wait(struct registry *reg, const struct reg_entry *e, int timeout_ms,
@@ -74,10 +90,12 @@ int launch_wait(struct registry *reg, const struct reg_entry *e, int timeout_ms,
 		return 0;
 	}
 	r = client_ask(reg, e, CTL_WAIT, NULL, NULL, 0, &sock, err);
-	if (r == 0 && !await(sock, timeout_ms))
-		return PE_BUSY;
-	if (r == 0)
+	if (r == 0) {
+		r = launch_await(sock, timeout_ms);
+		if (r != 0)
+			return r;
 		r = client_answer(sock, &a, err);
+	}
 	if (r != 0)
 		return ended_meanwhile(reg, e, ret_status) ? 0 : r;
 	*ret_status = (int)get_u32(&a.r);

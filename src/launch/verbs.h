@@ -22,6 +22,9 @@
 /* The places and the registry, with the hook that clears up cgroups. */
 int launch_open(struct places *places, struct registry **ret_reg, struct err *err);
 
+/* Until there is something to read. PE_BUSY without a sentence: the time is over. */
+int launch_await(int fd, int timeout_ms);
+
 /* Until it ends; *ret_status as wait() gives it. timeout_ms -1: as long as it takes;
  * else PE_BUSY without a sentence. */
 int launch_wait(struct registry *reg, const struct reg_entry *e, int timeout_ms,
@@ -48,6 +51,9 @@ int launch_find_stopped(struct registry *reg, const char *name, struct reg_entry
 /* The directory that holds `log` and `log.1`. */
 int launch_open_log_dir(struct registry *reg, const struct reg_entry *e, int *ret_fd,
 			struct err *err);
+
+/* What this host can do, tried out: host_facts_probe, for those above the sandbox. */
+void launch_facts(struct host_facts *ret);
 
 /* The exit code of a shell: 128 + n for a signal. */
 int launch_exit_code(int wait_status);
