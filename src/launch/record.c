@@ -105,6 +105,8 @@ static int get_lists(struct genv *e, struct rbuf *r, struct err *err)
 		const char *name = get_str(r), *path = get_str(r);
 		struct expose *x;
 
+		if (iface >= IF_COUNT)
+			r->bad = true;
 		if (!r->bad)
 			rc = genv_add_expose(e, (enum iface)iface, name, path, pos, &x,
 					     err);
