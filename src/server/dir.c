@@ -7,8 +7,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/fd.h"
 #include "server/server-internal.h"
@@ -131,9 +133,41 @@ static int host_dir(struct spec *s, const struct genv *e, const struct binding *
 	return r != 0 ? r : guard_places(s, cx, src, b->slot, !ro && S_ISDIR(mode), err);
 }
 
+/* A socket that an earlier start left in an own directory: nobody serves it any more,
+ * and who waits for it to appear would be told at once. The directory is the program's,
+ * so nothing on the way is followed. */
+static void forget_socket(const char *own, const char *slot, const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	size_t n = strlen(slot);
+	char rest[4096];
+	auto_fd top = -1, dir = -1;
+	struct stat st;
+	char *leaf;
+
+	if (!path || strncmp(path, slot, n) != 0 || path[n] != '/' ||
+	    (size_t)snprintf(rest, sizeof(rest), ".%s", path + n) >= sizeof(rest))
+		return;
+	leaf = strrchr(rest, '/');
+	*leaf++ = '\0';
+	top = open(own, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	dir = top < 0 ? -1 : (int)syscall(SYS_openat2, top, rest, &how, sizeof(how));
+	if (dir >= 0 && fstatat(dir, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISSOCK(st.st_mode))
+		(void)unlinkat(dir, leaf, 0);
+}
+
+static void forget_sockets(const struct genv *e, const char *own, const char *slot)
+{
+	forget_socket(own, slot, e->ready.path);
+	for (size_t i = 0; i < e->n_exposes; i++)
+		forget_socket(own, slot, e->exposes[i].path);
+}
+
 /* In memory for a disposable environment, on disk for one that is kept. */
-static int own_dir(struct spec *s, const struct binding *b, const struct server_ctx *cx,
-		   struct err *err)
+static int own_dir(struct spec *s, const struct genv *e, const struct binding *b,
+		   const struct server_ctx *cx, struct err *err)
 {
 	const struct kv *size = binding_option(b, "size");
 	struct spec_mount *m;
@@ -155,6 +189,7 @@ static int own_dir(struct spec *s, const struct binding *b, const struct server_
 			*p = '!'; /* one level; "!" is rare enough to be read */
 	if (!path || (mkdir(path, 0755) < 0 && errno != EEXIST))
 		return err_sys(err, "cannot make '%s'", path ? path : "");
+	forget_sockets(e, path, b->slot);
 	m = spec_add_mount(s, SPEC_MOUNT_BIND, NULL, b->slot);
 	return server_examine(s, m, path, &mode, err);
 }
@@ -187,7 +222,7 @@ int server_dir(struct spec *s, const struct genv *e, const struct binding *b,
 	switch (b->source) {
 	case SRC_HOST: return host_dir(s, e, b, cx, b->ref, err);
 	case SRC_PARENT: return host_dir(s, e, b, cx, b->slot, err);
-	case SRC_OWN: return own_dir(s, b, cx, err);
+	case SRC_OWN: return own_dir(s, e, b, cx, err);
 	case SRC_NULL:
 	case SRC_FAKE: fake_dir(s, b); return 0;
 	case SRC_ENV: return env_dir(s, b, cx, err);
