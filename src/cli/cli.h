@@ -18,6 +18,9 @@ struct cli_command {
 	const char *name;
 	int (*run)(int argc, char **argv); /* NULL: polder-compose does it */
 	const char *usage, *summary;
+	/* Options may stand anywhere, and of these letters have a value; NULL: what comes
+	 * behind the first other word is somebody else's (or polder-compose's). */
+	const char *valued;
 };
 
 /* ---- options ---- */

@@ -12,25 +12,26 @@
 const struct cli_command cli_commands[] = {
 	{ "run", cmd_run, "[OPTION…] [--] COMMAND [ARG…]",
 	  "run a program in an environment" },
-	{ "ps", cmd_ps, "[--json]", "list environments" },
+	{ "ps", cmd_ps, "[--json]", "list environments", "" },
 	{ "show", cmd_show, "[--json] ENV | -f FILE [--dot|--json]",
-	  "what an environment holds: asked, enforced, cut strength" },
+	  "what an environment holds: asked, enforced, cut strength", "" },
 	{ "why", cmd_why, "ENV SLOT | -f FILE ENV SLOT", "why it may, or why it cannot" },
-	{ "logs", cmd_logs, "[-f] ENV", "what its own console printed" },
+	{ "logs", cmd_logs, "[-f] ENV", "what its own console printed", "" },
 	{ "attach", cmd_attach, "ENV", "talk to its own console (Ctrl-P Ctrl-Q leaves)" },
 	{ "exec", cmd_exec, "[-t] [-e VAR[=VALUE]] [--chdir DIR] ENV [--] COMMAND [ARG…]",
 	  "run one more program inside" },
 	{ "wait", cmd_wait, "ENV", "wait for its end; exits as it did" },
 	{ "pause", cmd_pause, "ENV…", "stop all its processes where they are" },
 	{ "resume", cmd_resume, "ENV…", "let them go on" },
-	{ "stop", cmd_stop, "[-s SIGNAL] [-t SECONDS] ENV…", "end its program" },
+	{ "stop", cmd_stop, "[-s SIGNAL] [-t SECONDS] ENV…", "end its program", "st" },
 	{ "start", cmd_start, "ENV…", "start a stopped one again" },
-	{ "restart", cmd_restart, "ENV…", "stop and start" },
-	{ "rm", cmd_rm, "[-f] ENV…", "forget a stopped one, and what it owns" },
-	{ "check", NULL, "[--json] FILE", "check a manifest" },
+	{ "restart", cmd_restart, "[-s SIGNAL] [-t SECONDS] ENV…", "stop and start",
+	  "st" },
+	{ "rm", cmd_rm, "[-f] ENV…", "forget a stopped one, and what it owns", "" },
+	{ "check", NULL, "[--json] [--accept-weaker] FILE", "check a manifest" },
 	{ "authdiff", NULL, "[--json] OLD NEW",
 	  "which authority a change gives or takes" },
-	{ "up", NULL, "[--json] FILE", "start what a manifest says" },
+	{ "up", NULL, "[--json] [--accept-weaker] FILE", "start what a manifest says" },
 	{ "down", NULL, "[--rm] FILE", "stop it; --rm forgets it too" },
 	{ "help", cmd_help, "[COMMAND]", "this" },
 	{ "version", cmd_version, "", "which version this is" },
@@ -53,6 +54,31 @@ static int hand_over(char **argv)
 	(void)fprintf(stderr, "polder: cannot start its part '%s': %s\n", path,
 		      strerror(errno));
 	return EXIT_OURS;
+}
+
+/* `rm web -f` is `rm -f web`: commands read their options first. */
+static void options_first(int argc, char **argv, const char *valued)
+{
+	int front = 1;
+
+	for (int i = 1; i < argc && !streq(argv[i], "--"); i++) {
+		const char *word = argv[i] + strspn(argv[i], "-");
+		bool is_option = argv[i][0] == '-' && *word;
+		bool alone =
+			argv[i][1] == '-' ? !strchr(word, '=') : !word[0] || !word[1];
+		int n = is_option && alone && strchr(valued, word[0]) && i + 1 < argc ?
+				2 :
+				1;
+
+		for (int k = 0; is_option && k < n; k++, front++) {
+			char *moved = argv[i + k];
+
+			memmove(&argv[front + 1], &argv[front],
+				(size_t)(i + k - front) * sizeof(*argv));
+			argv[front] = moved;
+		}
+		i += n - 1;
+	}
 }
 
 /* These read a manifest when -f is given before anything else. */
@@ -113,6 +139,8 @@ int main(int argc, char **argv)
 		     k++)
 			if (streq(argv[k], "--help"))
 				return cli_usage(c->name) ? 0 : 0;
+		if (c->valued)
+			options_first(argc - 1, argv + 1, c->valued);
 		return c->run ? c->run(argc - 1, argv + 1) : hand_over(argv);
 	}
 	return unknown(argv[1]);
