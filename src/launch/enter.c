@@ -8,12 +8,6 @@
 #include "launch/verbs.h"
 #include "sandbox/lockdown.h"
 
-static const char *const clean_set[] = {
-	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	"HOME=/home/user",
-	"USER=user",
-};
-
 static const char *const passed[] = { "LANG", "LC_ALL", "TERM", "COLORTERM" };
 
 static void put_list(struct str *body, const char *const *v, size_t n)
@@ -34,18 +28,13 @@ static bool overridden(const struct enter *x, const char *text)
 	return false;
 }
 
-/* The same clean set as the program's own, and what the caller adds. */
+/* What a terminal and a language need, and what the caller adds; the tender adds who and
+ * where the environment's own program is. */
 static void put_variables(struct str *body, const struct enter *x)
 {
 	auto_str list = STR_INIT;
 	uint32_t n = (uint32_t)x->n_vars;
 
-	for (size_t i = 0; i < ARRAY_LEN(clean_set); i++) {
-		if (overridden(x, clean_set[i]))
-			continue;
-		put_str(&list, clean_set[i]);
-		n++;
-	}
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
 		const char *value = getenv(passed[i]);
 		auto_str var = STR_INIT;

@@ -116,10 +116,36 @@ static void answer_end(struct conn *cn, int status)
 
 /* ---- exec and open: they need the namespaces ---- */
 
+/* Taken from the environment's own program where a request does not set them. */
+static const char *const own_vars[] = { "PATH=", "HOME=", "USER=", "LOGNAME=", "SHELL=" };
+
+static char *find_var(char **v, const char *prefix)
+{
+	for (; v && *v; v++)
+		if (str_starts(*v, prefix))
+			return *v;
+	return NULL;
+}
+
+/* Its end is the only room for more. */
+static void complete_vars(char **v, const struct spec *s)
+{
+	size_t n = 0;
+
+	while (v[n])
+		n++;
+	for (size_t i = 0; i < ARRAY_LEN(own_vars); i++) {
+		char *own = find_var(s->envp, own_vars[i]);
+
+		if (own && !find_var(v, own_vars[i]))
+			v[n++] = own;
+	}
+}
+
 static char **get_vec(struct rbuf *r)
 {
 	uint32_t n = get_count(r, 5);
-	char **v = calloc((size_t)n + 1, sizeof(*v));
+	char **v = calloc((size_t)n + ARRAY_LEN(own_vars) + 1, sizeof(*v));
 
 	for (uint32_t i = 0; v && i < n; i++)
 		v[i] = (char *)get_str(r); /* points into the request */
@@ -157,6 +183,7 @@ static void do_exec(struct conn *cn)
 	}
 	if (!*x.cwd)
 		x.cwd = s->cwd;
+	complete_vars(envp, s);
 	for (size_t i = 0; i < cn->n_fds && i < 3; i++)
 		x.fd[i] = cn->fds[i];
 	if (x.tty && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
