@@ -5,6 +5,7 @@
 # what the command line opened is granted, or nothing is.
 . "$(dirname "$0")/../lib.sh"
 
+: "${STRIDE:=5}"
 cp "$POLDER_BUILD/tests/fault/swap-start" "$T/bin/"
 
 # One letter for each step: n, the other object, exchanged before Polder looked; r, a
