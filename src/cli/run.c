@@ -226,6 +226,7 @@ static int find_name(struct run *run, int argc, char **argv, struct err *err)
 	run->g = graph_new();
 	if (!run->g)
 		return err_oom(err);
+	run->g->open = true;
 	return graph_env_new(run->g, run->name ? run->name : "", (struct pos){ 0 },
 			     &run->env, err);
 }

@@ -86,6 +86,8 @@ static int anew(struct job *job, struct err *err)
 	int r = g ? record_decode(g, job->q.record, job->q.record_len, &env, &l.cwd,
 				  &l.composition, err) : err_oom(err);
 
+	if (g)
+		g->open = true;
 	if (r == 0 && *l.composition) /* only polder up makes members of one */
 		r = err_set(err, PE_USAGE, "a composition is started by polder up");
 	if (r == 0)

@@ -295,7 +295,8 @@ static void resolve(struct check *c, struct binding *b)
 	b->server = NULL;
 	b->server_env = graph_env(c->graph, name);
 	if (!b->server_env) {
-		check_no_such_env(c, b->pos, name);
+		if (!c->graph->open) /* else the start asks who runs */
+			check_no_such_env(c, b->pos, name);
 		return;
 	}
 	b->server = genv_expose(b->server_env, slash + 1);

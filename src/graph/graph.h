@@ -162,6 +162,7 @@ struct graph {
 	size_t n_envs;
 	size_t n_bindings;   /* of all environments */
 	char *name;          /* the composition's; "" if it has none */
+	bool open;           /* env: may name one that runs and is not in here */
 	struct limits quota; /* of the whole composition */
 	struct index *index; /* names → environments */
 	struct text *texts;  /* files kept alive for struct pos, and for their lines */

@@ -35,6 +35,8 @@ int polder_env_new(struct polder *p, const char *name, struct polder_env **ret_e
 					 &err) : err_oom(&err);
 	}
 	if (r == 0)
+		e->g->open = true;
+	if (r == 0)
 		*ret_env = e;
 	else
 		polder_env_free(e);

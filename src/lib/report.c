@@ -208,6 +208,8 @@ int polder_check_bindings(struct polder *p, const char *const *bindings, unsigne
 	r = g ? lib_cwd(cwd, &err) : err_oom(&err);
 	if (r == 0)
 		r = graph_env_new(g, "", (struct pos){ 0 }, &e, &err);
+	if (g)
+		g->open = true;
 	if (r == 0)
 		r = bind_all(e, bindings, &base, &d);
 	return finish(p, r, g, &d, flags, ret_report, &err);
