@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What docs/stories/ and README.md tell is done, command by command (tests/story.py says
-# how they are written), by both users, each story in a directory of its own.
+# What docs/stories/, README.md and the rest of docs/ tell is done, command by command
+# (tests/story.py says how that is written), by both users, each story in a directory of
+# its own.
 . "$(dirname "$0")/../lib.sh"
 
 mkdir "$T/stories"
 cp "$POLDER_SOURCE/tests/story.py" "$T/story.py"
-cp "$POLDER_SOURCE"/docs/stories/*.md "$POLDER_SOURCE/README.md" "$T/stories/" 2>/dev/null
+cp "$POLDER_SOURCE"/docs/stories/*.md "$POLDER_SOURCE"/docs/*.md "$POLDER_SOURCE/README.md" \
+	"$T/stories/" 2>/dev/null
 [ ! -d "$POLDER_SOURCE/examples" ] || cp -r "$POLDER_SOURCE/examples" "$T/examples"
 chmod -R a+rX "$T/stories" "$T/examples" "$T/story.py" 2>/dev/null
 
