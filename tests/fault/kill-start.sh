@@ -8,7 +8,7 @@
 : "${KILLS:=200}" # of each kind; there are two
 : "${AT_ONCE:=200}"
 MARK=86400.0271828 # in the command line of every program that is started here
-CHECK_TIMEOUT=300
+export CHECK_TIMEOUT=300
 cp "$POLDER_BUILD/tests/fault/kill-start" "$T/bin/"
 
 survivors() { # programs, and anything in another pid namespace

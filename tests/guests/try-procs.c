@@ -127,8 +127,9 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "sleep") == 0)
 		return own_child();
 	attack((int)strtol(argv[1], NULL, 10));
-	/* The kernel drops these for an init that has no handler. */
-	say("sent-kill", kill((pid_t)strtol(argv[1], NULL, 10), SIGKILL));
-	say("sent-stop", kill((pid_t)strtol(argv[1], NULL, 10), SIGSTOP));
+	if (strcmp(argv[1], "1") == 0) {
+		say("sent-kill", kill(1, SIGKILL));
+		say("sent-stop", kill(1, SIGSTOP));
+	}
 	return 0;
 }

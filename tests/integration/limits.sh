@@ -4,6 +4,7 @@
 # Limits hold, or the start is refused with the reason; never silently weaker.
 . "$(dirname "$0")/../lib.sh"
 
+export CHECK_TIMEOUT
 G=$T/guests
 mkdir "$G"
 cp "$POLDER_BUILD"/tests/guests/{bomb,try-procs} "$G/"
