@@ -130,6 +130,8 @@ static int host_dir(struct spec *s, const struct genv *e, const struct binding *
 			       sub->value);
 	if (!ro && S_ISDIR(mode))
 		r = guard_planting(s, e, src, b->slot, err);
+	if (r == 0 && !ro && S_ISDIR(mode))
+		r = server_guard_setuid(s, cx, src, err);
 	return r != 0 ? r : guard_places(s, cx, src, b->slot, !ro && S_ISDIR(mode), err);
 }
 
@@ -206,6 +208,13 @@ static int env_dir(struct spec *s, const struct binding *b, const struct server_
 			       "%s=env:%s needs the other environment to run: "
 			       "use polder up",
 			       b->slot, b->ref);
+	if (cx->uid == 0 && !binding_readonly(b))
+		return err_set(
+			err, PE_REFUSED,
+			"%s=env:%s can only be read: started by root, each environment "
+			"has user numbers of its own, and one's files cannot be "
+			"another's; add ,ro",
+			b->slot, b->ref);
 	r = cx->open_server(cx->userdata, b, &fd, &is_file, err);
 	if (r != 0)
 		return r;

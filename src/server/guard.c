@@ -201,3 +201,32 @@ int guard_planting(struct spec *s, const struct genv *e, const char *src, const 
 	}
 	return r != 0 ? r : protect(s, e, src, dst, ".envrc", err);
 }
+
+/* True if every directory on the way lets everybody through. */
+static bool everybody_can_enter(const char *path)
+{
+	char part[4096];
+	struct stat st;
+
+	for (const char *p = path; p; p = strchr(p + 1, '/')) {
+		(void)snprintf(part, sizeof(part), "%.*s", (int)MAX(p - path, 1), path);
+		if (stat(part, &st) < 0 || !(st.st_mode & S_IXOTH))
+			return false;
+	}
+	return stat(path, &st) == 0 && (st.st_mode & S_IXOTH);
+}
+
+int server_guard_setuid(const struct spec *s, const struct server_ctx *cx,
+			const char *path, struct err *err)
+{
+	if (!(s->flags & SPEC_ROOT_IDENTITY) || cx->accept_weaker ||
+	    !everybody_can_enter(path))
+		return 0;
+	return err_set(
+		err, PE_REFUSED,
+		"a program that is uid 0 inside can leave setuid files in '%s' that "
+		"are %s outside, and everybody on this host can reach them there: "
+		"make it, or a directory above it, private (chmod 700), or accept "
+		"that with --accept-weaker",
+		path, cx->uid == 0 ? "root's" : "yours");
+}

@@ -26,7 +26,7 @@ static struct spec_mount *add(struct spec *s, enum spec_mount_kind kind, const c
 /* /bin and its like: a link into /usr on a merged system, a directory on others. */
 static void add_programs(struct spec *s)
 {
-	static const char *const dirs[] = { "/bin",   "/sbin",	"/lib",
+	static const char *const dirs[] = { "/bin",   "/sbin",  "/lib",
 					    "/lib32", "/lib64", "/libx32" };
 	char target[256];
 
@@ -45,7 +45,7 @@ static void add_programs(struct spec *s)
 
 static void add_dev(struct spec *s)
 {
-	static const char *const nodes[] = { "/dev/null", "/dev/zero",	  "/dev/full",
+	static const char *const nodes[] = { "/dev/null", "/dev/zero",   "/dev/full",
 					     "/dev/tty",  "/dev/random", "/dev/urandom" };
 	static const char *const links[][2] = {
 		{ "/proc/self/fd", "/dev/fd" },
@@ -56,7 +56,8 @@ static void add_dev(struct spec *s)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
-		(void)add(s, SPEC_MOUNT_DEVICE, nodes[i], nodes[i], SPEC_MOUNT_IS_FILE, 0);
+		(void)add(s, SPEC_MOUNT_DEVICE, nodes[i], nodes[i], SPEC_MOUNT_IS_FILE,
+			  0);
 	for (size_t i = 0; i < ARRAY_LEN(links); i++)
 		(void)add(s, SPEC_MOUNT_SYMLINK, links[i][0], links[i][1], 0, 0);
 	(void)add(s, SPEC_MOUNT_DEVPTS, NULL, "/dev/pts", 0, 0);
@@ -109,7 +110,10 @@ static int given_root(struct spec *s, const struct genv *e, const struct binding
 		m->kind = SPEC_MOUNT_SHADOW;
 		m->flags |= SPEC_MOUNT_RO | (cx->accept_weaker ? SPEC_MOUNT_WEAKER : 0);
 	}
-	r = guard_places(s, cx, m->src, "/", m->kind == SPEC_MOUNT_BIND, err);
+	if (!(m->flags & SPEC_MOUNT_RO))
+		r = server_guard_setuid(s, cx, m->src, err);
+	if (r == 0)
+		r = guard_places(s, cx, m->src, "/", m->kind == SPEC_MOUNT_BIND, err);
 	if (r != 0)
 		return r;
 	if (streq(m->src, "/"))

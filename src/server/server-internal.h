@@ -37,4 +37,9 @@ int guard_places(struct spec *s, const struct server_ctx *cx, const char *src,
 int guard_planting(struct spec *s, const struct genv *e, const char *src, const char *dst,
 		   struct err *err);
 
+/* A tree that a program with the root identity may write must not be open to everybody
+ * on the host: PE_REFUSED, unless weaker is accepted. */
+int server_guard_setuid(const struct spec *s, const struct server_ctx *cx,
+			const char *path, struct err *err);
+
 #endif
