@@ -130,7 +130,7 @@ failing() {
 	check "nothing runs" nothing_runs
 	check_no_out "what comes after was not started" 'later' polder ps
 	check_rc 125 "one that ends before it is ready" within 10 polder up ends.yaml
-	check_err "is told apart" "bad: .*ended" polder up ends.yaml
+	check_err "is told apart" "bad: it ended \(3\) before" polder up ends.yaml
 	check "nothing runs" nothing_runs
 	check_err "a program that is not there" "bad: .*there-is-none" polder up missing.yaml
 	check "nothing runs" nothing_runs
@@ -197,6 +197,7 @@ one_of_a_file() {
 # What a server's death does to a client is said in docs/servers.md; starting again works.
 server_again() {
 	polder up pair.yaml >/dev/null 2>&1
+	check "the client reached the server" until_ok 10 logs_have pair.client '^got answer hello'
 	check "the server is killed" polder stop -s KILL pair.server
 	check_out "up brings it back" '"started":\["server"\]' polder up --json pair.yaml
 	check "and a restarted client reaches it" polder restart pair.client

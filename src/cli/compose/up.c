@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 #include "cli/compose/compose.h"
 #include "launch/client.h"
@@ -19,6 +20,9 @@
 #include "launch/verbs.h"
 #include "manifest/manifest.h"
 #include "sandbox/facts.h"
+
+/* From an answer that did not come to the record of the end. */
+#define ENDING_MS 300u
 
 struct up {
 	struct places places;
@@ -140,18 +144,39 @@ static bool same_record(struct up *u, const struct reg_entry *e, struct genv *en
 	return same;
 }
 
+/* True if it has ended, or does so right now; how, goes into err. */
+static bool has_ended(struct up *u, const struct genv *env, struct err *err)
+{
+	struct reg_entry *e = NULL;
+	bool yes = find_member(u, env->name, &e, NULL) == 0 &&
+		   registry_wait(u->reg, &e->id, e->generation, ENDING_MS, NULL) == 0;
+
+	reg_entry_free(e);
+	e = NULL;
+	if (yes && find_member(u, env->name, &e, NULL) == 0 && e->has_status)
+		(void)err_set(err, PE_REFUSED, "it ended (%s%d) before it was ready",
+			      WIFSIGNALED(e->status) ? "signal " : "",
+			      WIFSIGNALED(e->status) ? WTERMSIG(e->status) :
+						       WEXITSTATUS(e->status));
+	else if (yes)
+		(void)err_set(err, PE_REFUSED, "it ended before it was ready");
+	reg_entry_free(e);
+	return yes;
+}
+
 static int await_ready(struct up *u, struct genv *env, struct err *err)
 {
 	struct reg_entry *e = NULL;
-	int r = find_member(u, env->name, &e, err);
+	int r = 0;
 
-	if (r == 0 && e->state == REG_STOPPED)
-		r = env->ready.kind == READY_STARTED ?
-			    0 :
-			    err_set(err, PE_REFUSED, "it ended before it was ready");
-	else if (r == 0 && env->ready.kind != READY_STARTED)
-		r = client_call(u->reg, e, CTL_READY, NULL, err);
-	reg_entry_free(e);
+	if (env->ready.kind != READY_STARTED) {
+		r = find_member(u, env->name, &e, err);
+		if (r == 0)
+			r = client_call(u->reg, e, CTL_READY, NULL, err);
+		reg_entry_free(e);
+		if (r != 0 && has_ended(u, env, err))
+			r = PE_REFUSED;
+	}
 	if (r == 0)
 		say(u, env->name, "ready");
 	return r;
