@@ -197,6 +197,8 @@ me() { lib_as "$ME" "$@"; }
 
 me_bg() {
 	lib_env "$ME"
+	: >"$BG_OUT" # at once: the background opens it later
+	: >"$BG_ERR"
 	"${lib_who[@]}" "$@" >"$BG_OUT" 2>"$BG_ERR" </dev/null &
 	# shellcheck disable=SC2034 # for the script
 	PID=$!
