@@ -24,9 +24,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (size_t i = 0; (d = polder_report_diag(report, i)) != NULL; i++)
-		(void)printf("%s:%u:%u: %s: %s%s%s\n", d->file ? d->file : argv[1], d->line,
-			     d->column, d->warning ? "warning" : "error", d->text,
-			     d->hint ? "; " : "", d->hint ? d->hint : "");
+		(void)printf("%s:%u:%u: %s: %s%s%s\n", d->file ? d->file : argv[1],
+			     d->line, d->column, d->warning ? "warning" : "error",
+			     d->text, d->hint ? "; " : "", d->hint ? d->hint : "");
 	rc = polder_report_errors(report) > 0;
 	polder_report_free(report);
 	polder_free(p);

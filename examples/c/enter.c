@@ -39,7 +39,8 @@ static int begin(struct polder *p, char id[POLDER_ID_SIZE])
 /* Runs a command inside and copies what it writes. */
 static int ask(struct polder *p, const char *id, int *ret_exit_code)
 {
-	const char *argv[] = { "sh", "-c", "id -un; ls -A /home/user | wc -l; exit 3", NULL };
+	const char *argv[] = { "sh", "-c", "id -un; ls -A /home/user | wc -l; exit 3",
+			       NULL };
 	struct polder_child *child;
 	char buf[512];
 	int ends[2], streams[3] = { 0, 1, 2 }, null_pipe[2], r;

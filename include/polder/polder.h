@@ -94,7 +94,7 @@ enum polder_result {
 	POLDER_NOTFOUND = 2, /**< no such environment, program, file */
 	POLDER_BUSY = 3,     /**< it is running, or not there yet: try later */
 	POLDER_REFUSED = 4,  /**< policy, or what this kernel can do, forbids it */
-	POLDER_BAD = 5,	     /**< hostile or damaged input */
+	POLDER_BAD = 5,      /**< hostile or damaged input */
 	POLDER_EXISTS = 6    /**< the name is taken */
 };
 
@@ -132,7 +132,7 @@ POLDER_CHECKED int polder_set_program(struct polder *p, const char *path);
 struct polder_diag {
 	const char *file; /**< as it was passed; NULL: not from a file */
 	unsigned line, column;
-	bool warning;	  /**< else an error */
+	bool warning;     /**< else an error */
 	const char *text; /**< what is wrong, and why */
 	const char *hint; /**< what to do; NULL if nothing is known */
 };
@@ -192,7 +192,7 @@ POLDER_API void polder_report_free(struct polder_report *r);
 /* ---- looking ---- */
 
 enum polder_state {
-	POLDER_STATE_CREATED, /**< its first start is under way */
+	POLDER_STATE_CREATED,  /**< its first start is under way */
 	POLDER_STATE_STARTING, /**< a later one is */
 	POLDER_STATE_RUNNING,
 	POLDER_STATE_PAUSED,
@@ -204,19 +204,19 @@ POLDER_API const char *polder_state_name(enum polder_state state);
 
 /** An environment at one moment, as polder ps shows it. */
 struct polder_info {
-	const char *id;		 /**< 32 hexadecimal digits, never used again */
-	const char *name;	 /**< "" if it has none */
+	const char *id;          /**< 32 hexadecimal digits, never used again */
+	const char *name;        /**< "" if it has none */
 	const char *composition; /**< "" if it belongs to none */
-	uint64_t generation;	 /**< how often it was started */
+	uint64_t generation;     /**< how often it was started */
 	enum polder_state state;
 	bool kept;
-	bool died;	      /**< stopped, and its supervisor was killed */
-	int exit_code;	      /**< of a stopped one, 128 + n for signal n; else -1 */
-	const char *kind;     /**< "linux" */
-	const char *console;  /**< the source of its console: "own", "parent", ... */
-	const char *command;  /**< the beginning of its command line */
-	int64_t supervisor;   /**< a process id, for people; 0: none */
-	int64_t started;      /**< seconds since 1970; 0: never */
+	bool died;           /**< stopped, and its supervisor was killed */
+	int exit_code;       /**< of a stopped one, 128 + n for signal n; else -1 */
+	const char *kind;    /**< "linux" */
+	const char *console; /**< the source of its console: "own", "parent", ... */
+	const char *command; /**< the beginning of its command line */
+	int64_t supervisor;  /**< a process id, for people; 0: none */
+	int64_t started;     /**< seconds since 1970; 0: never */
 };
 
 /** Several environments. */
@@ -232,10 +232,10 @@ POLDER_API void polder_list_free(struct polder_list *l);
 
 /** A slot: what was asked beside what is enforced. */
 struct polder_slot {
-	const char *slot;      /**< "/data", "net", ... */
+	const char *slot;       /**< "/data", "net", ... */
 	const char *interface_; /**< "dir", "net", ... */
-	const char *asked;     /**< the binding, as one would write it */
-	const char *enforced;  /**< how, in a few words */
+	const char *asked;      /**< the binding, as one would write it */
+	const char *enforced;   /**< how, in a few words */
 	/** What revoking would leave: "complete" (nothing), "new-uses" (what is open stays),
 	 * "restart" (it takes one), "impossible". */
 	const char *cut;
@@ -358,8 +358,7 @@ POLDER_CHECKED int polder_start_again(struct polder *p, const char *word);
  * Waits until it is ready (polder_env_readiness()).
  * @retval POLDER_BUSY the time is over. @retval POLDER_REFUSED it never will be.
  */
-POLDER_CHECKED int polder_await_ready(struct polder *p, const char *word,
-				      int timeout_ms);
+POLDER_CHECKED int polder_await_ready(struct polder *p, const char *word, int timeout_ms);
 
 /**
  * Waits for its end.

@@ -80,11 +80,15 @@ static int anew(struct job *job, struct err *err)
 {
 	struct graph *g = graph_new();
 	struct reg_entry *before = NULL;
-	struct launch l = { .reg = job->reg, .places = &job->places, .background = true,
-			    .keep = job->q.keep, .accept_weaker = job->q.accept_weaker };
+	struct launch l = { .reg = job->reg,
+			    .places = &job->places,
+			    .background = true,
+			    .keep = job->q.keep,
+			    .accept_weaker = job->q.accept_weaker };
 	struct genv *env = NULL;
 	int r = g ? record_decode(g, job->q.record, job->q.record_len, &env, &l.cwd,
-				  &l.composition, err) : err_oom(err);
+				  &l.composition, err) :
+		    err_oom(err);
 
 	if (g)
 		g->open = true;
@@ -106,7 +110,9 @@ static int anew(struct job *job, struct err *err)
 static int say(const struct job *job, int fd, int result, const struct err *err)
 {
 	char hex[REG_ID_HEX] = "";
-	struct start_answer a = { .result = result, .code = result ? job->code : 0, .id = hex,
+	struct start_answer a = { .result = result,
+				  .code = result ? job->code : 0,
+				  .id = hex,
 				  .text = result ? err->text : "" };
 	auto_str out = STR_INIT;
 
@@ -120,7 +126,8 @@ static bool descriptor(const char *word, int *ret)
 {
 	uint64_t n;
 
-	if (!str_to_u64(word, &n) || n < 3 || n > INT_MAX || fd_set_cloexec((int)n, true) < 0)
+	if (!str_to_u64(word, &n) || n < 3 || n > INT_MAX ||
+	    fd_set_cloexec((int)n, true) < 0)
 		return false;
 	*ret = (int)n;
 	return true;
@@ -133,7 +140,8 @@ int cmd_start_for(int argc, char **argv)
 	int in, out, r;
 
 	if (argc != 3 || !descriptor(argv[1], &in) || !descriptor(argv[2], &out)) {
-		(void)err_set(&err, PE_USAGE, "--start takes the numbers of two descriptors");
+		(void)err_set(&err, PE_USAGE,
+			      "--start takes the numbers of two descriptors");
 		return cli_fail(&err);
 	}
 	r = read_request(&job, in, &err);

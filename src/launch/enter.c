@@ -60,11 +60,14 @@ int enter_check_streams(const int *fds, struct err *err)
 		if (fstat(fds[i], &st) < 0)
 			return err_sys(err, "descriptor %d cannot be given", fds[i]);
 		if (S_ISDIR(st.st_mode))
-			return err_set(err, PE_USAGE, "a directory as input or output would be a "
+			return err_set(err, PE_USAGE,
+				       "a directory as input or output would be a "
 				       "way out of the environment");
 		if (S_ISREG(st.st_mode) && lockdown_landlock_abi() == 0)
-			return err_set(err, PE_REFUSED, "this kernel has no Landlock to keep a "
-				       "redirected file from being reopened with more rights: use "
+			return err_set(err, PE_REFUSED,
+				       "this kernel has no Landlock to keep a "
+				       "redirected file from being reopened with more "
+				       "rights: use "
 				       "a pipe");
 	}
 	return 0;

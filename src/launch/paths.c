@@ -27,7 +27,8 @@ static bool starts_with_link(const char *path)
 	char first[PATH_MAX];
 	struct stat st;
 
-	(void)snprintf(first, sizeof(first), "/%.*s", (int)strcspn(path + 1, "/"), path + 1);
+	(void)snprintf(first, sizeof(first), "/%.*s", (int)strcspn(path + 1, "/"),
+		       path + 1);
 	return lstat(first, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
@@ -50,8 +51,11 @@ static int inside_path(const char *cwd, const char *path, char *ret, struct err 
 		*slash = '\0';
 		if (!realpath(*text ? text : "/", dir))
 			return err_sys(err, "cannot grant '%s'", path);
-		n = snprintf(ret, PATH_MAX, "%s/%s", streq(dir, "/") ? "" : dir, slash + 1);
-		return n < PATH_MAX ? 0 : err_set(err, -ENAMETOOLONG, "'%s' is too long", path);
+		n = snprintf(ret, PATH_MAX, "%s/%s", streq(dir, "/") ? "" : dir,
+			     slash + 1);
+		return n < PATH_MAX ?
+			       0 :
+			       err_set(err, -ENAMETOOLONG, "'%s' is too long", path);
 	}
 	memcpy(ret, text, strlen(text) + 1);
 	return 0;
@@ -66,10 +70,14 @@ static int make_missing(const char *path, struct err *err)
 	if (access(path, F_OK) == 0 || errno != ENOENT)
 		return 0;
 	if (len > 0 && path[len - 1] == '/')
-		return mkdir(path, 0777) == 0 ? 0 : err_sys(err, "cannot make '%s'", path);
+		return mkdir(path, 0777) == 0 ? 0 :
+						err_sys(err, "cannot make '%s'", path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	return fd >= 0 ? 0 : err_sys(err, "cannot make the file '%s' (for a directory, end its "
-				     "name in '/')", path);
+	return fd >= 0 ? 0 :
+			 err_sys(err,
+				 "cannot make the file '%s' (for a directory, end its "
+				 "name in '/')",
+				 path);
 }
 
 int grant_path(struct genv *e, const char *cwd, const char *path, bool write,
@@ -82,8 +90,10 @@ int grant_path(struct genv *e, const char *cwd, const char *path, bool write,
 	if (r != 0)
 		return r;
 	if (access(path, F_OK) < 0 && errno == ENOENT)
-		return err_set(err, PE_NOTFOUND, "there is no '%s' to grant; make it first, or, "
-			       "if the program is to make it, use -w", path);
+		return err_set(err, PE_NOTFOUND,
+			       "there is no '%s' to grant; make it first, or, "
+			       "if the program is to make it, use -w",
+			       path);
 	r = inside_path(cwd, path, inside, err);
 	if (r == 0 && !realpath(path, real))
 		r = err_sys(err, "cannot grant '%s'", path);

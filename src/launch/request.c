@@ -17,13 +17,15 @@ void request_encode(const struct start_request *q, struct str *out)
 	put_bytes(out, q->record, q->record_len);
 }
 
-int request_decode(const void *buf, size_t len, struct start_request *ret, struct err *err)
+int request_decode(const void *buf, size_t len, struct start_request *ret,
+		   struct err *err)
 {
 	struct rbuf r = RBUF_INIT(buf, len);
 	struct start_request q = { 0 };
 
 	if (get_u32(&r) != REQUEST_MAGIC || get_u32(&r) != REQUEST_VERSION)
-		return err_set(err, PE_BAD, "that is no request to start something, or one of "
+		return err_set(err, PE_BAD,
+			       "that is no request to start something, or one of "
 			       "another version");
 	q.again = get_str(&r);
 	q.keep = get_u8(&r);
@@ -51,7 +53,8 @@ int answer_decode(const void *buf, size_t len, struct start_answer *ret, struct 
 	struct start_answer a = { 0 };
 
 	if (get_u32(&r) != ANSWER_MAGIC || get_u32(&r) != REQUEST_VERSION)
-		return err_set(err, PE_BAD, "that is no answer, or one of another version");
+		return err_set(err, PE_BAD,
+			       "that is no answer, or one of another version");
 	a.result = (int)get_u32(&r);
 	a.code = (int)get_u32(&r);
 	a.id = get_str(&r);

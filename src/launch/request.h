@@ -25,14 +25,15 @@ struct start_request {
 };
 
 struct start_answer {
-	int result; /* 0, PE_… or -errno */
-	int code;   /* where it is not 0: 125, 126 or 127 */
-	const char *id; /* hexadecimal; "" on failure */
+	int result;       /* 0, PE_… or -errno */
+	int code;         /* where it is not 0: 125, 126 or 127 */
+	const char *id;   /* hexadecimal; "" on failure */
 	const char *text; /* the sentence; "" on success */
 };
 
 void request_encode(const struct start_request *q, struct str *out);
-int request_decode(const void *buf, size_t len, struct start_request *ret, struct err *err);
+int request_decode(const void *buf, size_t len, struct start_request *ret,
+		   struct err *err);
 void answer_encode(const struct start_answer *a, struct str *out);
 int answer_decode(const void *buf, size_t len, struct start_answer *ret, struct err *err);
 

@@ -12,8 +12,8 @@
 
 #define ROWS_MAX 65536u
 
-static int told_by_tender(struct registry *reg, const struct reg_entry *e, struct str *ret,
-			  struct err *err)
+static int told_by_tender(struct registry *reg, const struct reg_entry *e,
+			  struct str *ret, struct err *err)
 {
 	struct client_answer a;
 	auto_fd sock = -1;
@@ -133,13 +133,12 @@ static void get_member(struct reader *r, struct slot_row *row)
 		const char *key;
 		char **text;
 		bool *flag;
-	} members[] = { { "slot", &row->slot, NULL },
-			{ "interface", &row->iface, NULL },
-			{ "asked", &row->asked, NULL },
-			{ "enforced", &row->enforced, NULL },
-			{ "cut", &row->cut, NULL },
-			{ "implied", NULL, &row->implied },
-			{ "weaker", NULL, &row->weaker } };
+	} members[] = {
+		{ "slot", &row->slot, NULL },    { "interface", &row->iface, NULL },
+		{ "asked", &row->asked, NULL },  { "enforced", &row->enforced, NULL },
+		{ "cut", &row->cut, NULL },      { "implied", NULL, &row->implied },
+		{ "weaker", NULL, &row->weaker }
+	};
 
 	want(r, ":");
 	for (size_t i = 0; key && !r->bad && i < ARRAY_LEN(members); i++) {
@@ -179,7 +178,9 @@ void slot_rows_fini(struct slot_rows *rows)
 static void get_row(struct reader *r, struct slot_rows *rows)
 {
 	struct slot_row *more = rows->n < ROWS_MAX ?
-		realloc(rows->v, (rows->n + 1) * sizeof(*more)) : NULL, *row;
+					realloc(rows->v, (rows->n + 1) * sizeof(*more)) :
+					NULL,
+			*row;
 
 	if (!more) {
 		r->bad = true;
@@ -211,7 +212,8 @@ int slots_read(const char *json, struct slot_rows *ret, struct err *err)
 	}
 	if (r.bad || *r.p) {
 		slot_rows_fini(&rows);
-		return err_set(err, PE_BAD, "what it holds cannot be read: its tender is of "
+		return err_set(err, PE_BAD,
+			       "what it holds cannot be read: its tender is of "
 			       "another version, or memory ran out");
 	}
 	*ret = rows;

@@ -40,7 +40,8 @@ int launch_exit_code(int wait_status)
 /* ---- wait ---- */
 
 /* It may end between our look at it and our request: then its record says how. */
-static bool ended_meanwhile(struct registry *reg, const struct reg_entry *e, int *ret_status)
+static bool ended_meanwhile(struct registry *reg, const struct reg_entry *e,
+			    int *ret_status)
 {
 	struct reg_entry *now = NULL;
 	char hex[REG_ID_HEX];
@@ -121,7 +122,8 @@ int launch_stop(struct registry *reg, const struct reg_entry *e, int sig,
 	if (r == 0)
 		r = client_answer(sock, &a, err);
 	if (r != 0) /* it may have ended by itself meanwhile */
-		return registry_wait(reg, &e->id, e->generation, GONE_MS, NULL) == 0 ? 0 : r;
+		return registry_wait(reg, &e->id, e->generation, GONE_MS, NULL) == 0 ? 0 :
+										       r;
 	client_answer_fini(&a);
 	return registry_wait(reg, &e->id, e->generation, END_MS, err);
 }
@@ -139,9 +141,14 @@ int launch_again(struct registry *reg, const struct places *places,
 	int r = g ? record_load(reg, &e->id, g, &env, &cwd, &buf, err) : err_oom(err);
 
 	if (r == 0) {
-		struct launch l = { .env = env, .reg = reg, .places = places,
-				    .composition = e->composition, .cwd = cwd, .keep = true,
-				    .background = true, .again = e };
+		struct launch l = { .env = env,
+				    .reg = reg,
+				    .places = places,
+				    .composition = e->composition,
+				    .cwd = cwd,
+				    .keep = true,
+				    .background = true,
+				    .again = e };
 		struct binding *console = genv_binding(env, "console");
 
 		/* Whoever started it first had streams; nobody has them now. */
@@ -163,8 +170,8 @@ int launch_remove(struct registry *reg, const struct reg_entry *e, bool force,
 	int r;
 
 	if (e->state != REG_STOPPED && !force)
-		return err_set(err, PE_BUSY, "'%s' is %s: stop it first, or rm -f", e->name,
-			       reg_state_name(e->state));
+		return err_set(err, PE_BUSY, "'%s' is %s: stop it first, or rm -f",
+			       e->name, reg_state_name(e->state));
 	if (e->state != REG_STOPPED) {
 		r = launch_stop(reg, e, SIGKILL, 1000, err);
 		if (r != 0 || !e->kept)
@@ -193,8 +200,10 @@ int launch_find_stopped(struct registry *reg, const char *name, struct reg_entry
 		return 0;
 	}
 	if (e->state != REG_STOPPED) {
-		r = err_set(err, PE_BUSY, "'%s' is %s already: polder exec %s -- … enters it, "
-			    "polder stop %s ends it", name, reg_state_name(e->state), name, name);
+		r = err_set(err, PE_BUSY,
+			    "'%s' is %s already: polder exec %s -- … enters it, "
+			    "polder stop %s ends it",
+			    name, reg_state_name(e->state), name, name);
 		reg_entry_free(e);
 		return r;
 	}

@@ -66,7 +66,7 @@ struct enter {
 	const char *const *vars; /* VAR=VALUE, besides the clean set */
 	size_t n_vars;
 	const char *chdir; /* NULL: where its program began */
-	const int *fds;	   /* three; NULL: a terminal of rows and cols is made */
+	const int *fds;    /* three; NULL: a terminal of rows and cols is made */
 	uint16_t rows, cols;
 };
 

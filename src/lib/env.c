@@ -31,8 +31,9 @@ int polder_env_new(struct polder *p, const char *name, struct polder_env **ret_e
 	if (r == 0) {
 		e->p = p;
 		e->g = graph_new();
-		r = e->g ? graph_env_new(e->g, name ? name : "", (struct pos){ 0 }, &e->env,
-					 &err) : err_oom(&err);
+		r = e->g ? graph_env_new(e->g, name ? name : "", (struct pos){ 0 },
+					 &e->env, &err) :
+			   err_oom(&err);
 	}
 	if (r == 0)
 		e->g->open = true;
@@ -100,8 +101,10 @@ int polder_env_bind(struct polder_env *e, const char *binding)
 	if (!e || !binding)
 		return LIB_NULL(e ? e->p : NULL);
 	base.cwd = e->cwd;
-	return lib_end(e->p, graph_env_bind(e->env, binding, &base, (struct pos){ 0 }, NULL,
-					    &err), &err);
+	return lib_end(
+		e->p,
+		graph_env_bind(e->env, binding, &base, (struct pos){ 0 }, NULL, &err),
+		&err);
 }
 
 int polder_env_grant(struct polder_env *e, const char *path, bool write)
@@ -182,10 +185,13 @@ int polder_env_expose(struct polder_env *e, const char *interface_, const char *
 
 	if (!e || !interface_ || !server || !path)
 		return LIB_NULL(e ? e->p : NULL);
-	if (!iface_from_name(interface_, &iface) || (iface != IF_DIR && iface != IF_SOCKET))
+	if (!iface_from_name(interface_, &iface) ||
+	    (iface != IF_DIR && iface != IF_SOCKET))
 		return lib_usage(e->p, "what can be exposed is a dir or a socket");
-	return lib_end(e->p, genv_add_expose(e->env, iface, server, path, (struct pos){ 0 }, &x,
-					     &err), &err);
+	return lib_end(
+		e->p,
+		genv_add_expose(e->env, iface, server, path, (struct pos){ 0 }, &x, &err),
+		&err);
 }
 
 int polder_env_readiness(struct polder_env *e, const char *path, unsigned timeout_ms)
@@ -209,8 +215,10 @@ int lib_check_streams(const int *fds, struct err *err)
 {
 	for (int i = 0; i < 3; i++)
 		if (isatty(fds[i]))
-			return err_set(err, PE_USAGE, "descriptor %d is a terminal, which is never "
-				       "shared: use a pty, or a console of its own", fds[i]);
+			return err_set(err, PE_USAGE,
+				       "descriptor %d is a terminal, which is never "
+				       "shared: use a pty, or a console of its own",
+				       fds[i]);
 	return enter_check_streams(fds, err);
 }
 
@@ -239,12 +247,14 @@ static int complete(struct polder_env *e, struct err *err)
 	int r = 0;
 
 	if (!b || b->implied) {
-		r = graph_env_bind(e->env, e->has_streams ? "console=parent" : "console=own", NULL,
-				   (struct pos){ 0 }, &b, err);
+		r = graph_env_bind(e->env,
+				   e->has_streams ? "console=parent" : "console=own",
+				   NULL, (struct pos){ 0 }, &b, err);
 		if (r == 0)
 			b->implied = true;
 	} else if (e->has_streams && b->source != SRC_PARENT) {
-		return err_set(err, PE_USAGE, "streams were given, and the console is bound to "
+		return err_set(err, PE_USAGE,
+			       "streams were given, and the console is bound to "
 			       "something else");
 	} else if (!e->has_streams && b->source == SRC_PARENT) {
 		return err_set(err, PE_USAGE, "console=parent needs streams");
@@ -257,7 +267,8 @@ static int complete(struct polder_env *e, struct err *err)
 	return r;
 }
 
-int polder_check_env(struct polder_env *e, unsigned flags, struct polder_report **ret_report)
+int polder_check_env(struct polder_env *e, unsigned flags,
+		     struct polder_report **ret_report)
 {
 	struct diags d = { 0 };
 	struct err err = ERR_INIT;
@@ -280,7 +291,8 @@ int polder_check_env(struct polder_env *e, unsigned flags, struct polder_report 
 
 int polder_start(struct polder_env *e, unsigned flags, char ret_id[POLDER_ID_SIZE])
 {
-	struct start_request q = { .again = "", .keep = flags & POLDER_KEEP,
+	struct start_request q = { .again = "",
+				   .keep = flags & POLDER_KEEP,
 				   .accept_weaker = flags & POLDER_ACCEPT_WEAKER };
 	struct err err = ERR_INIT;
 	auto_str record = STR_INIT;
@@ -292,7 +304,8 @@ int polder_start(struct polder_env *e, unsigned flags, char ret_id[POLDER_ID_SIZ
 	if (flags & ~(unsigned)(POLDER_ACCEPT_WEAKER | POLDER_KEEP))
 		return lib_usage(e->p, "a flag that no start has");
 	if (e->env->n_argv == 0)
-		return lib_usage(e->p, "there is no program: polder_env_program() names it");
+		return lib_usage(e->p,
+				 "there is no program: polder_env_program() names it");
 	if (q.keep && !*e->env->name)
 		return lib_usage(e->p, "what is kept needs a name");
 	r = complete(e, &err);
@@ -321,7 +334,8 @@ int polder_start_again(struct polder *p, const char *word)
 		return LIB_NULL(p);
 	r = lib_find(p, word, &e, &err);
 	if (r == 0 && e->state != REG_STOPPED)
-		r = err_set(&err, PE_BUSY, "'%s' is %s already", word, reg_state_name(e->state));
+		r = err_set(&err, PE_BUSY, "'%s' is %s already", word,
+			    reg_state_name(e->state));
 	if (r == 0) {
 		reg_id_hex(&e->id, hex);
 		r = program_start(p, &q, NULL, id, &err);

@@ -6,8 +6,8 @@
 #include "lib/lib-internal.h"
 
 static_assert((int)POLDER_USAGE == PE_USAGE && (int)POLDER_NOTFOUND == PE_NOTFOUND &&
-	      (int)POLDER_BUSY == PE_BUSY && (int)POLDER_REFUSED == PE_REFUSED &&
-	      (int)POLDER_BAD == PE_BAD && (int)POLDER_EXISTS == PE_EXISTS,
+		      (int)POLDER_BUSY == PE_BUSY && (int)POLDER_REFUSED == PE_REFUSED &&
+		      (int)POLDER_BAD == PE_BAD && (int)POLDER_EXISTS == PE_EXISTS,
 	      "the public results are our own");
 
 const char *polder_version(void)
@@ -108,5 +108,6 @@ size_t lib_count(const char *const *v, size_t n_max)
 
 int lib_cwd(char *ret, struct err *err)
 {
-	return getcwd(ret, PATH_MAX) ? 0 : err_sys(err, "cannot tell the working directory");
+	return getcwd(ret, PATH_MAX) ? 0 :
+				       err_sys(err, "cannot tell the working directory");
 }

@@ -6,10 +6,11 @@
 #include "lib/lib-internal.h"
 
 static_assert((int)POLDER_STATE_CREATED == REG_CREATED &&
-	      (int)POLDER_STATE_STARTING == REG_STARTING &&
-	      (int)POLDER_STATE_RUNNING == REG_RUNNING &&
-	      (int)POLDER_STATE_PAUSED == REG_PAUSED &&
-	      (int)POLDER_STATE_STOPPED == REG_STOPPED, "the public states are our own");
+		      (int)POLDER_STATE_STARTING == REG_STARTING &&
+		      (int)POLDER_STATE_RUNNING == REG_RUNNING &&
+		      (int)POLDER_STATE_PAUSED == REG_PAUSED &&
+		      (int)POLDER_STATE_STOPPED == REG_STOPPED,
+	      "the public states are our own");
 
 struct polder_list {
 	struct info *v;
@@ -24,7 +25,8 @@ struct polder_view {
 
 const char *polder_state_name(enum polder_state state)
 {
-	return (unsigned)state < REG_STATE_COUNT ? reg_state_name((enum reg_state)state) : "";
+	return (unsigned)state < REG_STATE_COUNT ? reg_state_name((enum reg_state)state) :
+						   "";
 }
 
 void info_init(struct info *in, struct reg_entry *take_e)
@@ -155,7 +157,8 @@ int polder_show(struct polder *p, const char *word, struct polder_view **ret_vie
 		r = slots_of_entry(p->reg, e, &json, &err);
 	}
 	if (r == 0)
-		r = json.failed ? err_oom(&err) : slots_read(str_text(&json), &v->rows, &err);
+		r = json.failed ? err_oom(&err) :
+				  slots_read(str_text(&json), &v->rows, &err);
 	if (r == 0)
 		r = view_slots(v, &err);
 	if (r == 0)

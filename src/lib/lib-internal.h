@@ -60,8 +60,8 @@ void info_fini(struct info *in);
 /* ---- report.c ---- */
 
 /* Takes diags; g is for the lines. */
-int report_new(struct polder_report **ret, struct diags *take_diags, const struct graph *g,
-	       struct err *err);
+int report_new(struct polder_report **ret, struct diags *take_diags,
+	       const struct graph *g, struct err *err);
 void report_facts(struct host_facts *ret, unsigned flags);
 
 /* ---- program.c ---- */

@@ -45,7 +45,8 @@ static bool is_program(const char *path)
 /* Beside the library, or where an installation has its programs. */
 static bool beside_us(char *ret)
 {
-	static const char *const places[] = { "polder", "../bin/polder", "../../bin/polder" };
+	static const char *const places[] = { "polder", "../bin/polder",
+					      "../../bin/polder" };
 	char self[PATH_MAX], path[PATH_MAX + 32];
 	Dl_info info;
 	char *slash;
@@ -55,7 +56,8 @@ static bool beside_us(char *ret)
 		return false;
 	slash = strrchr(self, '/');
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		(void)snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self, places[i]);
+		(void)snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self,
+			       places[i]);
 		if (is_program(path) && realpath(path, ret))
 			return true;
 	}
@@ -86,7 +88,8 @@ static int find_program(struct polder *p, struct err *err)
 	if (p->program)
 		return 0;
 	if (!beside_us(path) && !in_path(path))
-		return err_set(err, PE_NOTFOUND, "there is no program polder beside the library or "
+		return err_set(err, PE_NOTFOUND,
+			       "there is no program polder beside the library or "
 			       "in PATH, and nothing can be started without it");
 	p->program = strdup(path);
 	return p->program ? 0 : err_oom(err);
@@ -135,7 +138,8 @@ static int lift(const int *from, int *ret, struct err *err)
 	return 0;
 }
 
-static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, const int *fds)
+static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
+		  const int *fds)
 {
 	sigset_t none, all;
 	int r = 0;
@@ -151,13 +155,15 @@ static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, 
 	if (r == 0)
 		r = posix_spawnattr_setsigdefault(attr, &all);
 	if (r == 0)
-		r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+		r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK |
+							   POSIX_SPAWN_SETSIGDEF);
 	return r;
 }
 
 static int spawn(const char *program, const int *from, pid_t *ret_pid, struct err *err)
 {
-	char *argv[] = { (char *)"polder", (char *)"--start", (char *)"3", (char *)"4", NULL };
+	char *argv[] = { (char *)"polder", (char *)"--start", (char *)"3", (char *)"4",
+			 NULL };
 	int fds[FD_COUNT] = { -1, -1, -1, -1, -1 };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -173,19 +179,23 @@ static int spawn(const char *program, const int *from, pid_t *ret_pid, struct er
 		if (r == 0) {
 			r = set_up(&actions, &attr, fds);
 			if (r == 0)
-				r = posix_spawn(ret_pid, program, &actions, &attr, argv, environ);
+				r = posix_spawn(ret_pid, program, &actions, &attr, argv,
+						environ);
 			(void)posix_spawnattr_destroy(&attr);
 		}
 		(void)posix_spawn_file_actions_destroy(&actions);
 	}
 	fd_close_list(fds, FD_COUNT);
 	if (r == ENOENT)
-		return err_set(err, PE_NOTFOUND, "there is no '%s', and nothing can be started "
-			       "without it", program);
+		return err_set(err, PE_NOTFOUND,
+			       "there is no '%s', and nothing can be started "
+			       "without it",
+			       program);
 	return r == 0 ? 0 : err_neg(err, -r, "cannot run '%s'", program);
 }
 
-static int take_answer(struct polder *p, int fd, char ret_id[POLDER_ID_SIZE], struct err *err)
+static int take_answer(struct polder *p, int fd, char ret_id[POLDER_ID_SIZE],
+		       struct err *err)
 {
 	char buf[ANSWER_MAX];
 	ssize_t n = read(fd, buf, sizeof(buf)); /* non-blocking */
@@ -194,8 +204,10 @@ static int take_answer(struct polder *p, int fd, char ret_id[POLDER_ID_SIZE], st
 	int r;
 
 	if (n <= 0)
-		return err_set(err, PE_BAD, "'%s' gave no answer: it died, or is of another "
-			       "version than this library (%s)", p->program, POLDER_VERSION);
+		return err_set(err, PE_BAD,
+			       "'%s' gave no answer: it died, or is of another "
+			       "version than this library (%s)",
+			       p->program, POLDER_VERSION);
 	r = answer_decode(buf, (size_t)n, &a, err);
 	if (r != 0)
 		return r;

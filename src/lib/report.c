@@ -44,8 +44,8 @@ static bool fill(struct polder_report *r, const struct diags *d, const struct gr
 	return ok && r->text;
 }
 
-int report_new(struct polder_report **ret, struct diags *take_diags, const struct graph *g,
-	       struct err *err)
+int report_new(struct polder_report **ret, struct diags *take_diags,
+	       const struct graph *g, struct err *err)
 {
 	struct polder_report *r = calloc(1, sizeof(*r));
 	bool ok;
@@ -107,8 +107,8 @@ void polder_report_free(struct polder_report *r)
 
 /* What was read, as far as it was understood, and all that is wrong with it. r is of
  * the reading. */
-static int finish(struct polder *p, int r, struct graph *g, struct diags *d, unsigned flags,
-		  struct polder_report **ret, struct err *err)
+static int finish(struct polder *p, int r, struct graph *g, struct diags *d,
+		  unsigned flags, struct polder_report **ret, struct err *err)
 {
 	struct host_facts facts;
 
@@ -173,11 +173,12 @@ int polder_check_text(struct polder *p, const char *name, const char *text, size
 	return finish(p, r, g, &d, flags, ret_report, &err);
 }
 
-static int bind_all(struct genv *e, const char *const *bindings, const struct path_base *base,
-		    struct diags *d)
+static int bind_all(struct genv *e, const char *const *bindings,
+		    const struct path_base *base, struct diags *d)
 {
 	for (size_t i = 0; bindings[i]; i++) {
-		struct pos pos = { .line = (unsigned)MIN(i + 1, (size_t)UINT_MAX), .column = 1 };
+		struct pos pos = { .line = (unsigned)MIN(i + 1, (size_t)UINT_MAX),
+				   .column = 1 };
 		struct err err = ERR_INIT;
 		int r = graph_env_bind(e, bindings[i], base, pos, NULL, &err);
 

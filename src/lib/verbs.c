@@ -99,7 +99,8 @@ int polder_stop(struct polder *p, const char *word, int sig, int timeout_ms)
 	r = lib_find(p, word, &e, &err);
 	if (r == 0)
 		r = launch_stop(p->reg, e, sig ? sig : SIGTERM,
-				timeout_ms < 0 ? LAUNCH_STOP_MS : (uint64_t)timeout_ms, &err);
+				timeout_ms < 0 ? LAUNCH_STOP_MS : (uint64_t)timeout_ms,
+				&err);
 	reg_entry_free(e);
 	return lib_end(p, r, &err);
 }
@@ -209,8 +210,10 @@ void polder_child_free(struct polder_child *c)
 
 static int no_console(const struct reg_entry *e, struct err *err)
 {
-	return err_set(err, PE_NOTFOUND, "its console is '%s', and only one of its own "
-		       "(console=own) is logged and can be attached to", e->console);
+	return err_set(err, PE_NOTFOUND,
+		       "its console is '%s', and only one of its own "
+		       "(console=own) is logged and can be attached to",
+		       e->console);
 }
 
 int polder_log(struct polder *p, const char *word, int *ret_fd)

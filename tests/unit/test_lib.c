@@ -95,8 +95,10 @@ static void nothing_given(void **state)
 	assert_int_equal(polder_stop(p, NULL, 0, 0), POLDER_USAGE);
 	assert_int_equal(polder_pause(NULL, "x"), POLDER_USAGE);
 	assert_int_equal(polder_remove(p, NULL, false), POLDER_USAGE);
-	assert_int_equal(polder_enter(p, "x", NULL, NULL, NULL, fds, &child), POLDER_USAGE);
-	assert_int_equal(polder_enter(p, "x", words, NULL, NULL, NULL, &child), POLDER_USAGE);
+	assert_int_equal(polder_enter(p, "x", NULL, NULL, NULL, fds, &child),
+			 POLDER_USAGE);
+	assert_int_equal(polder_enter(p, "x", words, NULL, NULL, NULL, &child),
+			 POLDER_USAGE);
 	assert_int_equal(polder_child_wait(NULL, 0, NULL), POLDER_USAGE);
 	assert_int_equal(polder_log(p, "x", NULL), POLDER_USAGE);
 	assert_int_equal(polder_attach(p, NULL, 1, 1, &fd), POLDER_USAGE);
@@ -159,25 +161,32 @@ static void one_that_is_not_there(void **state)
 	assert_int_equal(polder_stop(p, "nobody", -1, 0), POLDER_USAGE);
 	(void)close(null);
 	assert_int_not_equal(polder_enter(p, "nobody", words, NULL, NULL,
-					  (const int[3]){ -1, -1, -1 }, &child), 0);
+					  (const int[3]){ -1, -1, -1 }, &child),
+			     0);
 }
 
 static void words_to_enter_with(void **state)
 {
 	static const char *const none[] = { NULL }, *const empty[] = { "", NULL };
 	static const char *const words[] = { "true", NULL };
-	static const char *const bad[] = { "VALUE", NULL }, *const bad2[] = { "=x", NULL };
+	static const char *const bad[] = { "VALUE", NULL }, *const bad2[] = { "=x",
+									      NULL };
 	struct polder *p = *state;
 	struct polder_child *child;
 	int dir = open("/", O_RDONLY | O_DIRECTORY), null = open("/dev/null", O_RDWR);
 	const int out[3] = { null, null, null }, way_out[3] = { dir, null, null };
 
-	assert_int_equal(polder_enter(p, "x", none, NULL, NULL, out, &child), POLDER_USAGE);
-	assert_int_equal(polder_enter(p, "x", empty, NULL, NULL, out, &child), POLDER_USAGE);
-	assert_int_equal(polder_enter(p, "x", words, bad, NULL, out, &child), POLDER_USAGE);
+	assert_int_equal(polder_enter(p, "x", none, NULL, NULL, out, &child),
+			 POLDER_USAGE);
+	assert_int_equal(polder_enter(p, "x", empty, NULL, NULL, out, &child),
+			 POLDER_USAGE);
+	assert_int_equal(polder_enter(p, "x", words, bad, NULL, out, &child),
+			 POLDER_USAGE);
 	assert_says(p, "NAME=VALUE");
-	assert_int_equal(polder_enter(p, "x", words, bad2, NULL, out, &child), POLDER_USAGE);
-	assert_int_equal(polder_enter(p, "x", words, NULL, NULL, way_out, &child), POLDER_USAGE);
+	assert_int_equal(polder_enter(p, "x", words, bad2, NULL, out, &child),
+			 POLDER_USAGE);
+	assert_int_equal(polder_enter(p, "x", words, NULL, NULL, way_out, &child),
+			 POLDER_USAGE);
 	assert_says(p, "directory");
 	(void)close(dir);
 	(void)close(null);
@@ -187,7 +196,8 @@ static void words_to_enter_with(void **state)
 
 static void a_description(void **state)
 {
-	static const char *const none[] = { NULL }, *const words[] = { "true", "x", NULL };
+	static const char *const none[] = { NULL }, *const words[] = { "true", "x",
+								       NULL };
 	struct polder *p = *state;
 	struct polder_env *e = NULL;
 
@@ -263,7 +273,8 @@ static void streams(void **state)
 	assert_int_equal(polder_env_streams(e, dir, null, null), POLDER_USAGE);
 	assert_int_equal(polder_env_streams(e, null, null, 9999), -EBADF);
 	if (terminal >= 0) {
-		assert_int_equal(polder_env_streams(e, null, terminal, null), POLDER_USAGE);
+		assert_int_equal(polder_env_streams(e, null, terminal, null),
+				 POLDER_USAGE);
 		assert_says(p, "terminal");
 	}
 	assert_int_equal(polder_env_bind(e, "console=parent"), 0);
@@ -297,7 +308,9 @@ static void a_manifest(void **state)
 	struct polder_report *r = NULL;
 	const struct polder_diag *d;
 
-	assert_int_equal(polder_check_text(p, "fleet.yaml", text, sizeof(text) - 1, "/", 0, &r), 0);
+	assert_int_equal(
+		polder_check_text(p, "fleet.yaml", text, sizeof(text) - 1, "/", 0, &r),
+		0);
 	assert_int_equal(polder_report_errors(r), 2);
 	assert_int_equal(polder_report_count(r), 2);
 	d = polder_report_diag(r, 0);
@@ -316,7 +329,8 @@ static void a_manifest(void **state)
 	assert_non_null(strstr(polder_report_text(r), "^"));
 	polder_report_free(r);
 	assert_int_equal(polder_check_text(p, "x", text, 20, "rel", 0, &r), POLDER_USAGE);
-	assert_int_equal(polder_check_text(p, "x", text, 20, NULL, POLDER_KEEP, &r), POLDER_USAGE);
+	assert_int_equal(polder_check_text(p, "x", text, 20, NULL, POLDER_KEEP, &r),
+			 POLDER_USAGE);
 }
 
 static void a_file(void **state)
@@ -329,7 +343,8 @@ static void a_file(void **state)
 
 	assert_int_equal(polder_check_file(p, "/no/such/file", 0, &r), -ENOENT);
 	assert_says(p, "/no/such/file");
-	assert_int_equal(polder_check_file(p, "-", 0, &r), -ENOENT); /* no standard input */
+	assert_int_equal(polder_check_file(p, "-", 0, &r),
+			 -ENOENT); /* no standard input */
 	assert_null(r);
 	(void)snprintf(path, sizeof(path), "%s/good.yaml", top);
 	f = fopen(path, "w");
@@ -342,8 +357,12 @@ static void a_file(void **state)
 
 static void bindings(void **state)
 {
-	static const char *const list[] = { "net=null", "/x=nope", "net=null", "net2=null",
-					    "/elsewhere=env:other/data", NULL };
+	static const char *const list[] = { "net=null",
+					    "/x=nope",
+					    "net=null",
+					    "net2=null",
+					    "/elsewhere=env:other/data",
+					    NULL };
 	static const char *const good[] = { "net=null", "/x=own", "console=null", NULL };
 	struct polder *p = *state;
 	struct polder_report *r = NULL;
@@ -420,7 +439,8 @@ static void false_programs(void **state)
 	assert_int_equal(start_with(p, "head -c 5000 /dev/zero >&4"), POLDER_BAD);
 	/* The right beginning, then a length that is too much. */
 	assert_int_equal(start_with(p, "printf 'PLSA\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0"
-				       "\\377\\377\\0\\0' >&4"), POLDER_BAD);
+				       "\\377\\377\\0\\0' >&4"),
+			 POLDER_BAD);
 	assert_says(p, "damaged");
 	assert_int_equal(polder_set_program(p, "/no/such/polder"), 0);
 	assert_int_equal(polder_env_new(p, NULL, &e), 0);
@@ -438,8 +458,9 @@ static void what_it_inherits(void **state)
 	FILE *f;
 
 	assert_int_equal(leaked, 77);
-	assert_int_equal(start_with(p, "ls /proc/$$/fd >fds; readlink /proc/$$/fd/0 >>fds"),
-			 POLDER_BAD);
+	assert_int_equal(
+		start_with(p, "ls /proc/$$/fd >fds; readlink /proc/$$/fd/0 >>fds"),
+		POLDER_BAD);
 	(void)close(leaked);
 	(void)snprintf(path, sizeof(path), "%s/fds", top);
 	f = fopen(path, "r");

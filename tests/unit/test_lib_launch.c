@@ -15,8 +15,11 @@
 static void a_request(void **state)
 {
 	static const char record[] = "any\0bytes";
-	struct start_request q = { .again = "", .keep = true, .record = record,
-				   .record_len = sizeof(record) }, got = { 0 };
+	struct start_request q = { .again = "",
+				   .keep = true,
+				   .record = record,
+				   .record_len = sizeof(record) },
+			     got = { 0 };
 	auto_str out = STR_INIT;
 
 	(void)state;
@@ -35,7 +38,8 @@ static void a_request(void **state)
 
 static void an_answer(void **state)
 {
-	struct start_answer a = { .result = -13, .code = 126, .id = "", .text = "why" }, got;
+	struct start_answer a = { .result = -13, .code = 126, .id = "", .text = "why" },
+			    got;
 	auto_str out = STR_INIT;
 
 	(void)state;
@@ -89,8 +93,18 @@ static void slots(void **state)
 static void odd_slots(void **state)
 {
 	static const char *const bad[] = {
-		"", "{}", "[{}]", "[]x", "[ ]", "[{\"slot\":\"a\"}]", "[[]]", "[{\"a\":1}]",
-		"[{\"a\":\"\\u0000\"}]", "[{\"a\":\"\\x\"}]", "[{\"a\":\"\\u12\"}]", "[\"a\"]",
+		"",
+		"{}",
+		"[{}]",
+		"[]x",
+		"[ ]",
+		"[{\"slot\":\"a\"}]",
+		"[[]]",
+		"[{\"a\":1}]",
+		"[{\"a\":\"\\u0000\"}]",
+		"[{\"a\":\"\\x\"}]",
+		"[{\"a\":\"\\u12\"}]",
+		"[\"a\"]",
 	};
 	struct slot_rows rows = { 0 };
 
@@ -120,8 +134,9 @@ static void waiting(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_request), cmocka_unit_test(an_answer), cmocka_unit_test(slots),
-		cmocka_unit_test(odd_slots), cmocka_unit_test(waiting),
+		cmocka_unit_test(a_request), cmocka_unit_test(an_answer),
+		cmocka_unit_test(slots),     cmocka_unit_test(odd_slots),
+		cmocka_unit_test(waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
