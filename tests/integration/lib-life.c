@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -291,12 +292,12 @@ static void exposed(struct polder *p)
 
 /* ---- a program with threads, and one that takes care of children itself ---- */
 
-static volatile int done;
+static atomic_int done;
 
 static void *busy(void *unused)
 {
 	while (!done)
-		free(malloc(1 + (size_t)(rand() % 4096)));
+		free(malloc(4096));
 	return unused;
 }
 

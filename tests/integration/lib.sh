@@ -39,6 +39,18 @@ for name in enter list check; do
 done
 check "so does the test" build "$T/bin/lib-life" "$POLDER_SOURCE/tests/integration/lib-life.c"
 
+# The manual page's own example, on a directory that is there.
+page() {
+	man=$POLDER_SOURCE/docs/man/libpolder.3
+	sed -n '/^\.Bd -literal/,/^\.Ed/p' "$man" | sed -e '/^\./d' -e 's/\\e/\\/g' \
+		-e "s,/srv/data,$T/data,g" >"$T/page.c"
+	build "$T/bin/page" "$T/page.c" -std=c99
+}
+mkdir "$T/data"
+printf 'one\ntwo\n' >"$T/data/list"
+chmod -R go+rX "$T/data"
+check "the manual page's example builds" page
+
 as_cxx() {
 	printf '#include <polder/polder.h>\nint main() { return polder_version() == nullptr; }\n' \
 		>"$T/x.cc"
@@ -83,6 +95,7 @@ uses() {
 	check_out "the example enters, and is told how it ended" '^it ended with 3$' \
 		me "$T/bin/example-enter"
 	check_out "and sees a neutral name" '^user$' me "$T/bin/example-enter"
+	check_out "the manual page's example runs" "^2 $T/data/list\$" me "$T/bin/page"
 	if [ -n "$archive" ]; then
 		check_out "linked statically too" '^it ended with 3$' me "$T/bin/static-enter"
 	fi
