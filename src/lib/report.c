@@ -36,8 +36,9 @@ static bool fill(struct polder_report *r, const struct diags *d, const struct gr
 		to->line = from->pos.line;
 		to->column = from->pos.column;
 		to->warning = from->warning;
-		ok &= copy(from->pos.file, &to->file) & copy(from->text, &to->text) &
-		      copy(from->hint, &to->hint);
+		ok = copy(from->pos.file, &to->file) && ok;
+		ok = copy(from->text, &to->text) && ok;
+		ok = copy(from->hint, &to->hint) && ok;
 	}
 	diags_write(d, g, &text);
 	r->text = str_take(&text);
