@@ -4,8 +4,8 @@
 
 #include "server/server-internal.h"
 
-static int host_socket(struct spec *s, const struct binding *b, const char *path,
-		       struct err *err)
+static int host_socket(struct spec *s, const struct binding *b,
+		       const struct server_ctx *cx, const char *path, struct err *err)
 {
 	struct spec_mount *m = spec_add_mount(s, SPEC_MOUNT_SOCKET, NULL, b->slot);
 	uint32_t mode;
@@ -14,7 +14,7 @@ static int host_socket(struct spec *s, const struct binding *b, const char *path
 	if (r == 0 && !S_ISSOCK(mode))
 		return err_set(err, PE_USAGE,
 			       "'%s' is no Unix socket; for files use -r or -w", path);
-	return r;
+	return r != 0 ? r : guard_places(s, cx, m->src, b->slot, false, err);
 }
 
 static int env_socket(struct spec *s, const struct binding *b,
@@ -43,9 +43,9 @@ int server_socket(struct spec *s, const struct genv *e, const struct binding *b,
 {
 	(void)e;
 	if (b->source == SRC_HOST)
-		return host_socket(s, b, b->ref, err);
+		return host_socket(s, b, cx, b->ref, err);
 	if (b->source == SRC_PARENT)
-		return host_socket(s, b, b->slot, err);
+		return host_socket(s, b, cx, b->slot, err);
 	if (b->source == SRC_ENV)
 		return env_socket(s, b, cx, err);
 	if (b->source == SRC_NULL) {
