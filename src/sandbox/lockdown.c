@@ -106,7 +106,9 @@ static int allow_reopen(int ruleset, int fd, int abi)
 	struct stat st;
 	int mode = (int)SYS3(SYS_fcntl, fd, F_GETFL, 0), r;
 
-	if (fd < 0 || mode < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	/* One opened with O_PATH gives nothing by itself. */
+	if (fd < 0 || mode < 0 || (mode & O_PATH) || fstat(fd, &st) < 0 ||
+	    !S_ISREG(st.st_mode))
 		return 0;
 	if ((mode & O_ACCMODE) != O_WRONLY)
 		rule.allowed |= LL_FS_READ_FILE;
