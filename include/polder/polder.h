@@ -120,6 +120,12 @@ POLDER_API void polder_free(struct polder *p);
 POLDER_API const char *polder_error(const struct polder *p);
 
 /**
+ * What the calls on this handle found damaged and repaired, for a person: sentences, one a
+ * line; "" if there are none. Each is told once. Valid until the next call on the handle.
+ */
+POLDER_API const char *polder_notes(struct polder *p);
+
+/**
  * Which polder(1) starts environments: an absolute path. Without it: the one beside the
  * library (DIR/polder, DIR/../bin/polder, DIR/../../bin/polder), else that of PATH.
  * @retval POLDER_USAGE the path is not absolute.
@@ -323,7 +329,8 @@ POLDER_CHECKED int polder_env_readiness(struct polder_env *e, const char *path,
 /**
  * The program's standard input, output and error (console=parent). Without this call it
  * has a console of its own: polder_log() reads it, polder_attach() talks to it.
- * They are borrowed until polder_start() has returned.
+ * They are borrowed until polder_start() has returned. polder_start_again() gives it a
+ * console of its own.
  * @retval POLDER_USAGE a directory, or a terminal: a terminal is never shared.
  */
 POLDER_CHECKED int polder_env_streams(struct polder_env *e, int in, int out, int err);
@@ -425,7 +432,8 @@ POLDER_CHECKED int polder_child_wait(struct polder_child *c, int timeout_ms,
 POLDER_API void polder_child_free(struct polder_child *c);
 
 /**
- * The log of its own console, to read from the beginning.
+ * The log of its own console, to read from the beginning. It is renewed when it gets
+ * long, so that it holds what was printed last.
  * @retval POLDER_NOTFOUND its console is not its own, so it has none.
  */
 POLDER_CHECKED int polder_log(struct polder *p, const char *word, int *ret_fd);

@@ -34,6 +34,11 @@ const char *polder_error(const struct polder *p)
 	return p ? p->err.text : "";
 }
 
+const char *polder_notes(struct polder *p)
+{
+	return p && p->reg ? registry_notes(p->reg) : "";
+}
+
 static const char *fallback(int r)
 {
 	static const char *const sentences[] = {

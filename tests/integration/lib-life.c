@@ -242,6 +242,40 @@ static void granted(struct polder *p)
 	WANT(0, polder_remove(p, id, true));
 }
 
+/* Programs that cannot be entered with. */
+static void no_entry(struct polder *p)
+{
+	const char *nosuch[] = { "no-such-program", NULL }, *dir[] = { "/tmp", NULL };
+	const char *good[] = { "true", NULL };
+	const struct {
+		const char *const *argv;
+		int code;
+	} tries[] = { { nosuch, 127 }, { dir, 126 }, { good, 0 } };
+	struct polder_env *e = describe(p, NULL, "sleep 100");
+	struct polder_child *child;
+	char id[POLDER_ID_SIZE];
+	int code, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	WANT(0, polder_start(e, 0, id));
+	polder_env_free(e);
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		code = -1;
+		WANT(0, polder_enter(p, id, tries[i].argv, NULL, NULL,
+				     (int[3]){ null, null, null }, &child));
+		WANT(0, polder_child_wait(child, 5000, &code));
+		TRUE(code == tries[i].code);
+		polder_child_free(child);
+	}
+	WANT(0, polder_pause(p, id));
+	WANT(0,
+	     polder_enter(p, id, good, NULL, NULL, (int[3]){ null, null, null }, &child));
+	WANT(POLDER_REFUSED, polder_child_wait(child, 5000, &code));
+	TRUE(strstr(polder_error(p), "paused"));
+	polder_child_free(child);
+	(void)close(null);
+	WANT(0, polder_remove(p, id, true));
+}
+
 /* Who lets go of a program that was entered ends it. */
 static void abandoned(struct polder *p)
 {
@@ -301,6 +335,27 @@ static void *busy(void *unused)
 	return unused;
 }
 
+static void look_around(struct polder *p, const char *id)
+{
+	static const char text[] =
+		"environments:\n  a:\n    run: [x]\n    slots:\n      /x: env:b/c\n";
+	struct polder_report *r;
+	struct polder_list *l;
+	struct polder_view *v;
+
+	WANT(0, polder_check_text(p, "x", text, sizeof(text) - 1, NULL, 0, &r));
+	TRUE(polder_report_errors(r) == 1);
+	polder_report_free(r);
+	WANT(0, polder_list(p, &l));
+	TRUE(polder_list_count(l) > 0);
+	polder_list_free(l);
+	WANT(0, polder_show(p, id, &v));
+	TRUE(polder_view_count(v) > 0);
+	polder_view_free(v);
+	WANT(POLDER_NOTFOUND, polder_show(p, "nobody", &v));
+	TRUE(polder_notes(p)[0] == '\0');
+}
+
 static void *one_of_many(void *unused)
 {
 	struct polder *p = polder_new();
@@ -315,6 +370,7 @@ static void *one_of_many(void *unused)
 		polder_env_free(e);
 		WANT(0, enter(p, id, "echo in", text, sizeof(text)));
 		TRUE(strcmp(text, "in\n") == 0);
+		look_around(p, id);
 		WANT(0, polder_remove(p, id, true));
 	}
 	polder_free(p);
@@ -363,9 +419,9 @@ static const struct {
 	const char *name;
 	void (*run)(struct polder *p);
 } subjects[] = {
-	{ "life", life },       { "streams", streams },     { "refused", refused },
-	{ "granted", granted }, { "abandoned", abandoned }, { "exposed", exposed },
-	{ "threads", threads }, { "rough", rough },
+	{ "life", life },         { "streams", streams },     { "refused", refused },
+	{ "granted", granted },   { "abandoned", abandoned }, { "exposed", exposed },
+	{ "no_entry", no_entry }, { "threads", threads },     { "rough", rough },
 };
 
 int main(int argc, char **argv)

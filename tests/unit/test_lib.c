@@ -122,6 +122,8 @@ static void a_handle(void **state)
 
 	assert_true(strchr(polder_version(), '.') != NULL);
 	assert_string_equal(polder_error(p), "");
+	assert_string_equal(polder_notes(p), "");
+	assert_string_equal(polder_notes(NULL), "");
 	assert_int_equal(polder_set_program(p, "polder"), POLDER_USAGE);
 	assert_says(p, "absolute");
 	assert_string_equal(polder_state_name(POLDER_STATE_PAUSED), "paused");
