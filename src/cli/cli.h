@@ -23,6 +23,9 @@ struct cli_command {
 	const char *valued;
 };
 
+/* Becomes polder-compose, with the words of main(); returns only if it cannot. */
+int cli_hand_over(char **argv);
+
 /* ---- options ---- */
 
 struct cli_option {

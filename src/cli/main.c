@@ -38,7 +38,7 @@ const struct cli_command cli_commands[] = {
 };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 
-static int hand_over(char **argv)
+int cli_hand_over(char **argv)
 {
 	char path[1024];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
@@ -84,7 +84,7 @@ static void options_first(int argc, char **argv, const char *valued)
 /* These read a manifest when -f is given before anything else. */
 static bool wants_manifest(int argc, char **argv)
 {
-	if (!streq(argv[1], "run") && !streq(argv[1], "show") && !streq(argv[1], "why"))
+	if (!streq(argv[1], "show") && !streq(argv[1], "why"))
 		return false;
 	for (int i = 2; i < argc && argv[i][0] == '-' && !streq(argv[i], "--"); i++)
 		if (streq(argv[i], "-f") || str_starts(argv[i], "--file"))
@@ -129,7 +129,7 @@ int main(int argc, char **argv)
 	if (streq(argv[1], "--start"))
 		return cmd_start_for(argc - 1, argv + 1);
 	if (wants_manifest(argc, argv))
-		return hand_over(argv);
+		return cli_hand_over(argv);
 	for (size_t i = 0; i < cli_n_commands; i++) {
 		const struct cli_command *c = &cli_commands[i];
 
@@ -141,7 +141,7 @@ int main(int argc, char **argv)
 				return cli_usage(c->name) ? 0 : 0;
 		if (c->valued)
 			options_first(argc - 1, argv + 1, c->valued);
-		return c->run ? c->run(argc - 1, argv + 1) : hand_over(argv);
+		return c->run ? c->run(argc - 1, argv + 1) : cli_hand_over(argv);
 	}
 	return unknown(argv[1]);
 }

@@ -33,6 +33,7 @@ enum key {
 	K_WEAKER,
 	K_EXPOSE,
 	K_SPEC,
+	K_FILE,
 };
 
 static const struct cli_option options[] = {
@@ -58,6 +59,8 @@ static const struct cli_option options[] = {
 	{ "accept-weaker", false, K_WEAKER },
 	{ "expose", true, K_EXPOSE },
 	{ "write-spec", true, K_SPEC },
+	{ "f", true, K_FILE },
+	{ "file", true, K_FILE },
 };
 
 const char cli_run_options[] =
@@ -361,11 +364,28 @@ static int launch(struct run *run, int *ret_code, struct err *err)
 	return r;
 }
 
+/* With -f the environment is in a manifest, which polder-compose reads. */
+static bool wants_manifest(int argc, char **argv)
+{
+	const char *value;
+	int key, at = 1;
+
+	while ((key = cli_next_option(argc, argv, &at, options, ARRAY_LEN(options),
+				      &value, NULL)) > 0)
+		if (key == K_FILE)
+			return true;
+	return false;
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct run run = { .name = NULL };
 	struct err err = ERR_INIT;
-	int code = EXIT_OURS, r = cli_open(&run.st, &err);
+	int code = EXIT_OURS, r;
+
+	if (wants_manifest(argc, argv))
+		return cli_hand_over(argv - 1);
+	r = cli_open(&run.st, &err);
 
 	if (r == 0 && !getcwd(run.cwd, sizeof(run.cwd)))
 		r = err_sys(&err, "cannot tell the working directory");

@@ -79,8 +79,12 @@ static int load_checked(struct up *u, const char *file, struct err *err)
 	int r = compose_load(&u->g, file, &d, err);
 
 	host_facts_probe(&facts);
-	if (r == 0)
-		r = graph_check(u->g, &facts, u->accept_weaker, &d);
+	if (u->g) { /* all that is wrong, also where reading found something */
+		int checked = graph_check(u->g, &facts, u->accept_weaker, &d);
+
+		r = r != 0 ? r : checked;
+		diags_sort(&d);
+	}
 	if (u->g && d.n > 0)
 		diags_print(stderr, u->g, &d);
 	if (r != 0 && d.n_errors > 0)
@@ -467,6 +471,7 @@ int compose_run(int argc, char **argv)
 	struct err err = ERR_INIT;
 	int c, r, code = EXIT_TROUBLE;
 
+	opterr = 0; /* the sentence below says more */
 	while ((c = getopt_long(argc, argv, "+f:d", options, NULL)) != -1) {
 		if (c == 'f')
 			a.file = optarg;
