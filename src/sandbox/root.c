@@ -238,6 +238,21 @@ static int shadow(struct build *b, struct spec_mount *m, int *ret_tree, struct e
 	return r;
 }
 
+/* Root's are detached, idmapped mounts: a layer must be attached somewhere. */
+static int attach_layer(struct build *b, const struct spec_mount *m, struct err *err)
+{
+	char name[16];
+	int r;
+
+	if (!(b->spec->flags & IDS_FOREIGN))
+		return 0;
+	(void)snprintf(name, sizeof(name), "%u", b->next++);
+	r = sys_mkdirat(b->pool, name, 0700);
+	if (r == 0)
+		r = sys_move_mount(m->fd, b->pool, name);
+	return r < 0 ? err_neg(err, r, "cannot use '%s' as a layer", m->src) : 0;
+}
+
 static int put_shadow(struct build *b, struct spec_mount *m, struct err *err)
 {
 	auto_fd tree = -1;
@@ -267,6 +282,13 @@ static int put_env(struct build *b, struct spec_mount *m, struct err *err)
 	if (m->fd < 0)
 		return err_neg(err, m->fd, "cannot find '%s' inside", m->dst);
 	return put_shadow(b, m, err);
+}
+
+static int put_host_shadow(struct build *b, struct spec_mount *m, struct err *err)
+{
+	int r = attach_layer(b, m, err);
+
+	return r != 0 ? r : put_shadow(b, m, err);
 }
 
 /* A directory of the pool as a mount of its own. */
@@ -474,7 +496,7 @@ static int put_deadsock(struct build *b, struct spec_mount *m, struct err *err)
 }
 
 static int (*const put[])(struct build *, struct spec_mount *, struct err *) = {
-	[SPEC_MOUNT_BIND] = put_source,     [SPEC_MOUNT_SHADOW] = put_shadow,
+	[SPEC_MOUNT_BIND] = put_source,     [SPEC_MOUNT_SHADOW] = put_host_shadow,
 	[SPEC_MOUNT_SOCKET] = put_source,   [SPEC_MOUNT_DEVICE] = put_source,
 	[SPEC_MOUNT_SCRATCH] = put_scratch, [SPEC_MOUNT_DIR] = put_dir,
 	[SPEC_MOUNT_FILE] = put_file,       [SPEC_MOUNT_SYMLINK] = put_symlink,
@@ -514,8 +536,10 @@ static int make_root(struct build *b, struct spec_mount *m, struct err *err)
 
 	if (!(m->flags & SPEC_MOUNT_ROOT) || !streq(m->dst, "/"))
 		return err_set(err, PE_BAD, "spec: the first mount must be the root");
-	if (m->kind == SPEC_MOUNT_SHADOW)
-		return shadow(b, m, &b->root, err);
+	if (m->kind == SPEC_MOUNT_SHADOW) {
+		r = attach_layer(b, m, err);
+		return r != 0 ? r : shadow(b, m, &b->root, err);
+	}
 	if (m->kind != SPEC_MOUNT_SCRATCH) {
 		b->root = TAKE_FD(m->fd);
 		return 0;

@@ -17,10 +17,11 @@
  *   host replaces would stay the old one: the tender keeps the file system's context
  *   and has the kernel forget unused names once a second (sandbox_refresh).
  *
- * - Root. The program runs under another kernel uid, so grants are idmapped mounts. A
- *   read-only one maps root's uid but no gid: the kernel allows writing to nothing that
- *   has an unmapped owner (inode_permission, HAS_UNMAPPED_ID), sockets and FIFOs
- *   included. These mounts can only be made outside the user namespace, by the tender.
+ * - Root. The program runs under another kernel uid, so grants are idmapped mounts,
+ *   which can only be made outside the user namespace, by the tender. A read-only one
+ *   maps root's uid but no gid: the kernel allows writing to nothing that has an
+ *   unmapped owner (inode_permission, HAS_UNMAPPED_ID), sockets and FIFOs included. A
+ *   FIFO could still be read, so a directory is the layer of an overlay here, too.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -188,10 +189,6 @@ int sources_clone_idmapped(struct spec *s, struct err *err)
 			r = mount_ids(s, is_ro, ids, err);
 		if (r == 0)
 			r = source_open(m, &from, err);
-		if (r == 0 && m->kind == SPEC_MOUNT_SHADOW) {
-			m->kind = SPEC_MOUNT_BIND;
-			m->flags |= SPEC_MOUNT_RO;
-		}
 		if (r == 0)
 			r = clone_tree(m, from, "", *ids, err);
 		if (r != 0)
