@@ -35,6 +35,25 @@ aftermath() { # WHAT
 	check_out "$1: the next one starts" '^fine$' me polder run -- echo fine
 }
 
+groups_of_polder() { find /sys/fs/cgroup -path '*/polder/*' -type d 2>/dev/null; }
+no_groups() { [ -z "$(groups_of_polder)" ]; }
+
+with_limits() { # cgroups are made before, and outlive whoever made them
+	[ "$ME" = root ] || return 0
+	if ! me polder run --pids 50 --mem 64M -- true 2>/dev/null; then
+		skip "killed with limits" "this host has no cgroup for them"
+		return
+	fi
+	check_out "killed with limits" 'killed' me kill-start self "$((KILLS / 4))" 4000 \
+		polder run --pids 50 --mem 64M -- sleep $MARK
+	aftermath "with limits"
+	if until_ok 3 no_groups; then
+		pass "with limits: no cgroup is left"
+	else
+		fail "with limits: no cgroup is left" "$(groups_of_polder)"
+	fi
+}
+
 each() {
 	local dir=$WORK/granted
 	me mkdir -p "$dir"
@@ -47,6 +66,7 @@ each() {
 	check_out "many at once" "^$AT_ONCE of $AT_ONCE killed" me kill-start many "$AT_ONCE" 1500 \
 		polder run -r "$dir" -- sleep $MARK
 	aftermath "many at once"
+	with_limits
 }
 each_user each
 done_testing

@@ -90,6 +90,9 @@ read_only() {
 	local reader=$!
 	check_out "outside, the socket answers" '^ok' mine "$F" connect "$dir/socket"
 	check_out "outside, the FIFO takes" '^ok' mine "$F" fifo "$dir/fifo"
+	mine sh -c "echo the-secret >$dir/fifo"
+	secret_kept "read-only: the FIFO gives nothing of the host's" -r "$dir" -- \
+		"$F" open "$dir/fifo" r
 	check_out "read-only: the file reads" '^content' in_env -r "$dir" -- cat "$dir/file"
 	check_out "and does not open for writing" '^E' in_env -r "$dir" -- "$F" open "$dir/file" w
 	check_out "nor is removed" '^E' in_env -r "$dir" -- "$F" unlink "$dir/file"
