@@ -208,12 +208,12 @@ static bool everybody_can_enter(const char *path)
 	char part[4096];
 	struct stat st;
 
-	for (const char *p = path; p; p = strchr(p + 1, '/')) {
+	for (const char *p = path; p && *p; p = strchr(p + 1, '/')) {
 		(void)snprintf(part, sizeof(part), "%.*s", (int)MAX(p - path, 1), path);
 		if (stat(part, &st) < 0 || !(st.st_mode & S_IXOTH))
 			return false;
 	}
-	return stat(path, &st) == 0 && (st.st_mode & S_IXOTH);
+	return path && stat(path, &st) == 0 && (st.st_mode & S_IXOTH);
 }
 
 int server_guard_setuid(const struct spec *s, const struct server_ctx *cx,

@@ -79,6 +79,7 @@ as_written() {
 	check_out "deep, where nothing is" '^in-b$' run -g "/x/y/z=./tree/a/b,ro" -- cat /x/y/z/f
 	check_out "in the home" '^in-b$' run -g "/home/user/t=./tree/a/b,ro" -- sh -c 'cat ~/t/f'
 	check_out "over a directory of ours" '^f$' run -g "/tmp=./tree/a/b,ro" --chdir / -- ls /tmp
+	# shellcheck disable=SC2088
 	check_out "~/" '^home$' tilde
 	check_out "subdir=" '^in-b$' run -g "/data=./tree,ro,subdir=a/b" -- cat /data/f
 	check_rc 125 "subdir= out of it" run -g "/data=./tree,ro,subdir=../other" -- true

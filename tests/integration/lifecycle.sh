@@ -99,6 +99,7 @@ exec_in() {
 	check_err "says so" "stopped|not running" polder exec room -- true
 	polder rm room >/dev/null
 }
+# shellcheck disable=SC2069
 only_err() { polder exec room -- sh -c 'echo o; echo e >&2' 2>&1 >/dev/null; }
 both_ways() { cat random | polder exec room -- cat | cmp - random; }
 side_by_side() {

@@ -239,6 +239,7 @@ streams() {
 	check_rc 0 "a file as output" to_file
 }
 root_line() { run -- grep '^root:' </etc/passwd; }
+# shellcheck disable=SC2069
 only_stderr() { run -- sh -c 'echo out; echo err >&2' 2>&1 >/dev/null; }
 megabytes() { run -- head -c 50M /dev/zero | wc -c; }
 through() {
