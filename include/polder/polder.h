@@ -356,6 +356,41 @@ POLDER_CHECKED int polder_check_env(struct polder_env *e, unsigned flags,
 POLDER_CHECKED int polder_start(struct polder_env *e, unsigned flags,
 				char ret_id[POLDER_ID_SIZE]);
 
+/** Something that runs and whose end the caller wants to be told. */
+struct polder_child;
+
+/**
+ * Starts it as polder_start() does, and tells how it ends: what polder run is in the
+ * foreground, except that the caller does not wait. Use this to run a program for its
+ * output or its exit code.
+ * @param ret_id    may be NULL.
+ * @param ret_child for polder_child_wait(); polder_child_free() of it does not end the
+ *                  environment.
+ */
+POLDER_CHECKED int polder_run(struct polder_env *e, unsigned flags,
+			      char ret_id[POLDER_ID_SIZE],
+			      struct polder_child **ret_child);
+
+/** A descriptor, still the child's, that can be read from (poll(2)) when it has ended. */
+POLDER_API int polder_child_fd(const struct polder_child *c);
+
+/**
+ * Waits for its end; may be asked again after that.
+ * @param ret_exit_code the program's, 128 + n for signal n; may be NULL. Of a program that
+ *        was entered also 126, it could not be run, and 127, it was not found.
+ * @retval POLDER_BUSY the time is over.
+ * @retval POLDER_REFUSED the environment refused what was to be entered, or the supervisor
+ *         was killed.
+ */
+POLDER_CHECKED int polder_child_wait(struct polder_child *c, int timeout_ms,
+				     int *ret_exit_code);
+
+/**
+ * Frees it, before its handle. A program of polder_enter() that has not ended is killed.
+ * NULL is fine.
+ */
+POLDER_API void polder_child_free(struct polder_child *c);
+
 /* ---- changing ---- */
 
 /** Starts a stopped, kept one as it was asked for. @retval POLDER_BUSY it runs. */
@@ -372,7 +407,7 @@ POLDER_CHECKED int polder_await_ready(struct polder *p, const char *word, int ti
  * @param ret_exit_code the program's, 128 + n for signal n; may be NULL.
  * @retval POLDER_BUSY the time is over.
  * @retval POLDER_NOTFOUND there is none: one that is not kept is gone once it has ended.
- *         Who must not miss the exit code keeps it, and removes it.
+ *         Who must not miss the exit code uses polder_run(), or keeps it.
  */
 POLDER_CHECKED int polder_wait(struct polder *p, const char *word, int timeout_ms,
 			       int *ret_exit_code);
@@ -399,9 +434,6 @@ POLDER_CHECKED int polder_remove(struct polder *p, const char *word, bool force)
 
 /* ---- entering, and its console ---- */
 
-/** A program that was started in an environment beside its own. */
-struct polder_child;
-
 /**
  * Runs one more program inside, under the same walls, with the same clean set of
  * variables. Returns when it has been asked for; polder_child_wait() tells how it went.
@@ -415,21 +447,6 @@ POLDER_CHECKED int polder_enter(struct polder *p, const char *word,
 				const char *const *argv, const char *const *vars,
 				const char *dir, const int streams[3],
 				struct polder_child **ret_child);
-
-/** A descriptor, still the child's, that can be read from (poll(2)) when it has ended. */
-POLDER_API int polder_child_fd(const struct polder_child *c);
-
-/**
- * Waits for its end; *ret_exit_code as polder_wait(); 126 and 127: it could not be run,
- * it was not found. May be asked again after it has ended.
- * @retval POLDER_BUSY the time is over.
- * @retval POLDER_REFUSED the environment refused it.
- */
-POLDER_CHECKED int polder_child_wait(struct polder_child *c, int timeout_ms,
-				     int *ret_exit_code);
-
-/** Frees it, before its handle. One that has not ended is killed. NULL is fine. */
-POLDER_API void polder_child_free(struct polder_child *c);
 
 /**
  * The log of its own console, to read from the beginning. It is renewed when it gets

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * polder --start REQUESTFD ANSWERFD: starts one environment in the background for a
+ * polder --start REQUESTFD ANSWERFD [ENDFD]: starts one environment in the background for a
  * program that must not fork (launch/request.h). Nothing is printed: the sentence is in
  * the answer. 0, 1 and 2 are the environment's, where it has its creator's console.
  */
@@ -22,7 +22,7 @@ struct job {
 	struct start_request q;
 	char *buf;
 	struct launched up;
-	int code;
+	int code, end_fd;
 };
 
 static int read_request(struct job *job, int fd, struct err *err)
@@ -84,7 +84,8 @@ static int anew(struct job *job, struct err *err)
 			    .places = &job->places,
 			    .background = true,
 			    .keep = job->q.keep,
-			    .accept_weaker = job->q.accept_weaker };
+			    .accept_weaker = job->q.accept_weaker,
+			    .end_fd = job->end_fd };
 	struct genv *env = NULL;
 	int r = g ? record_decode(g, job->q.record, job->q.record_len, &env, &l.cwd,
 				  &l.composition, err) :
@@ -139,9 +140,12 @@ int cmd_start_for(int argc, char **argv)
 	struct err err = ERR_INIT;
 	int in, out, r;
 
-	if (argc != 3 || !descriptor(argv[1], &in) || !descriptor(argv[2], &out)) {
+	if (argc < 3 || argc > 4 || !descriptor(argv[1], &in) ||
+	    !descriptor(argv[2], &out) ||
+	    (argc == 4 && !descriptor(argv[3], &job.end_fd))) {
 		(void)err_set(&err, PE_USAGE,
-			      "--start takes the numbers of two descriptors");
+			      "--start takes the numbers of two descriptors, or "
+			      "of three");
 		return cli_fail(&err);
 	}
 	r = read_request(&job, in, &err);

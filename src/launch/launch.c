@@ -482,6 +482,15 @@ static void leave_terminal(const struct genv *e)
 		(void)close(null);
 }
 
+/* The last act: whoever reads it finds the environment stopped, or gone. */
+static void tell_end(int fd, int status_)
+{
+	auto_str out = STR_INIT;
+
+	put_u32(&out, (uint32_t)status_);
+	(void)fd_write_all(fd, str_text(&out), out.len, NULL);
+}
+
 _Noreturn static void tend_in_background(struct start *st)
 {
 	struct err err = ERR_INIT;
@@ -492,6 +501,8 @@ _Noreturn static void tend_in_background(struct start *st)
 	r = run_tender(st, true, &status_, &code, &err);
 	(void)conclude(st, r == 0, status_, NULL);
 	release(st);
+	if (r == 0 && st->l->end_fd)
+		tell_end(st->l->end_fd, status_);
 	_exit(r == 0 ? 0 : code);
 }
 

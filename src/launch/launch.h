@@ -27,6 +27,7 @@ struct launch {
 	bool keep;               /* stays after its end, until rm */
 	bool background;
 	bool accept_weaker;
+	int end_fd; /* in the background: told its wait status, a u32, at its end; 0: none */
 	struct err *note; /* a sentence beside a success; NULL: not wanted */
 	const struct reg_entry
 		*again; /* a stopped one that is started again; NULL: new */

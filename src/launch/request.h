@@ -3,7 +3,7 @@
  * request.h - asking the program polder to start something, from a process that must
  * not become a tender itself (libpolder: the caller may have threads).
  *
- *	polder --start REQUESTFD ANSWERFD
+ *	polder --start REQUESTFD ANSWERFD [ENDFD]
  *
  * Both ends are of one version or say so; neither trusts the other's lengths. Text that
  * is decoded points into the buffer. PE_BAD: damaged, or of another version.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Describing an environment, and starting it. A description is a graph of one. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -289,36 +290,78 @@ int polder_check_env(struct polder_env *e, unsigned flags,
 	return lib_end(e->p, r, &err);
 }
 
-int polder_start(struct polder_env *e, unsigned flags, char ret_id[POLDER_ID_SIZE])
+static int check_start(struct polder_env *e, unsigned flags)
 {
-	struct start_request q = { .again = "",
-				   .keep = flags & POLDER_KEEP,
-				   .accept_weaker = flags & POLDER_ACCEPT_WEAKER };
-	struct err err = ERR_INIT;
-	auto_str record = STR_INIT;
-	char id[POLDER_ID_SIZE];
-	int r;
-
-	if (!e)
-		return LIB_NULL(NULL);
 	if (flags & ~(unsigned)(POLDER_ACCEPT_WEAKER | POLDER_KEEP))
 		return lib_usage(e->p, "a flag that no start has");
 	if (e->env->n_argv == 0)
 		return lib_usage(e->p,
 				 "there is no program: polder_env_program() names it");
-	if (q.keep && !*e->env->name)
+	if ((flags & POLDER_KEEP) && !*e->env->name)
 		return lib_usage(e->p, "what is kept needs a name");
-	r = complete(e, &err);
-	if (r == 0) {
-		record_encode(e->env, e->cwd, "", &record);
-		r = record.failed ? err_oom(&err) : 0;
-	}
+	return 0;
+}
+
+static int start(struct polder_env *e, unsigned flags, int end_fd,
+		 char ret_id[POLDER_ID_SIZE], struct err *err)
+{
+	struct start_request q = { .again = "",
+				   .keep = flags & POLDER_KEEP,
+				   .accept_weaker = flags & POLDER_ACCEPT_WEAKER };
+	auto_str record = STR_INIT;
+	char id[POLDER_ID_SIZE];
+	int r = complete(e, err);
+
+	if (r != 0)
+		return r;
+	record_encode(e->env, e->cwd, "", &record);
+	if (record.failed)
+		return err_oom(err);
 	q.record = record.p;
 	q.record_len = record.len;
-	if (r == 0)
-		r = program_start(e->p, &q, e->has_streams ? e->streams : NULL, id, &err);
+	r = program_start(e->p, &q, e->has_streams ? e->streams : NULL, end_fd, id, err);
 	if (r == 0 && ret_id)
 		memcpy(ret_id, id, sizeof(id));
+	return r;
+}
+
+int polder_start(struct polder_env *e, unsigned flags, char ret_id[POLDER_ID_SIZE])
+{
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!e)
+		return LIB_NULL(NULL);
+	r = check_start(e, flags);
+	return r != 0 ? r : lib_end(e->p, start(e, flags, -1, ret_id, &err), &err);
+}
+
+int polder_run(struct polder_env *e, unsigned flags, char ret_id[POLDER_ID_SIZE],
+	       struct polder_child **ret_child)
+{
+	struct polder_child *c;
+	struct err err = ERR_INIT;
+	int pipefd[2], r;
+
+	if (!e || !ret_child)
+		return LIB_NULL(e ? e->p : NULL);
+	r = check_start(e, flags);
+	if (r != 0)
+		return r;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return lib_end(e->p, err_oom(&err), &err);
+	if (pipe2(pipefd, O_CLOEXEC) < 0) {
+		free(c);
+		return lib_end(e->p, err_sys(&err, "cannot make a pipe"), &err);
+	}
+	*c = (struct polder_child){ .p = e->p, .fd = pipefd[0], .is_end_fd = true };
+	r = start(e, flags, pipefd[1], ret_id, &err);
+	(void)close(pipefd[1]);
+	if (r == 0)
+		*ret_child = c;
+	else
+		polder_child_free(c);
 	return lib_end(e->p, r, &err);
 }
 
@@ -338,7 +381,7 @@ int polder_start_again(struct polder *p, const char *word)
 			    reg_state_name(e->state));
 	if (r == 0) {
 		reg_id_hex(&e->id, hex);
-		r = program_start(p, &q, NULL, id, &err);
+		r = program_start(p, &q, NULL, -1, id, &err);
 	}
 	reg_entry_free(e);
 	return lib_end(p, r, &err);

@@ -46,6 +46,18 @@ int lib_cwd(char *ret, struct err *err);
 /* Three descriptors that a program inside can be given. */
 int lib_check_streams(const int *fds, struct err *err);
 
+/* ---- verbs.c ---- */
+
+/* Told over fd how something ends: by the wire status of a tender's end_fd, or by its
+ * answer to a request. Owns fd. */
+struct polder_child {
+	struct polder *p;
+	int fd;
+	bool is_end_fd;
+	bool ended;
+	int exit_code;
+};
+
 /* ---- info.c ---- */
 
 struct info {
@@ -66,8 +78,9 @@ void report_facts(struct host_facts *ret, unsigned flags);
 
 /* ---- program.c ---- */
 
-/* Runs polder(1) to start something. streams: three, or NULL for none. */
+/* Runs polder(1) to start something. streams: three, or NULL for none. end_fd: told the
+ * wait status at its end, -1 for none. */
 int program_start(struct polder *p, const struct start_request *q, const int *streams,
-		  char ret_id[POLDER_ID_SIZE], struct err *err);
+		  int end_fd, char ret_id[POLDER_ID_SIZE], struct err *err);
 
 #endif

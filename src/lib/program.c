@@ -4,13 +4,15 @@
  *
  * The supervisor of an environment is a fork that goes on for as long as the environment
  * does, and in a program with threads a fork may do next to nothing. So the library never
- * forks: it runs polder(1) by posix_spawn, with the request in a sealed-off file in
+ * forks: it runs polder(1) by posix_spawn, with the request in a file in
  * memory, and with a pipe for the answer. polder forks the supervisor and ends; only then
  * is the pipe read, without waiting, because an answer is smaller than a pipe. That the
  * supervisor may hold the pipe's other end, or that somebody else in the caller's program
- * has collected our child, does not matter that way.
+ * has collected our child, does not matter that way. A second pipe, where one is wanted,
+ * stays with the supervisor, which writes into it how the environment ended: so nobody
+ * has to look for one that is gone already.
  *
- * The child gets five descriptors and no other, whatever the caller left open without
+ * The child gets five or six descriptors and no other, whatever the caller left open without
  * close-on-exec, and signals as a program finds them at its start.
  */
 #include <dlfcn.h>
@@ -29,7 +31,7 @@
 #include "launch/request.h"
 #include "lib/lib-internal.h"
 
-enum { FD_REQUEST = 3, FD_ANSWER = 4, FD_COUNT = 5 };
+enum { FD_REQUEST = 3, FD_ANSWER = 4, FD_END = 5, FD_COUNT = 6 };
 
 extern char **environ;
 
@@ -120,9 +122,9 @@ static int request_file(const struct start_request *q, int *ret_fd, struct err *
 }
 
 /* Copies above the numbers that the child is to have, so that no dup2 hits another. */
-static int lift(const int *from, int *ret, struct err *err)
+static int lift(const int *from, int n, int *ret, struct err *err)
 {
-	for (int i = 0; i < FD_COUNT; i++) {
+	for (int i = 0; i < n; i++) {
 		ret[i] = from[i] < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) :
 				       fd_dup_above(from[i], FD_COUNT);
 		if (from[i] < 0 && ret[i] >= 0 && ret[i] < FD_COUNT) {
@@ -139,17 +141,17 @@ static int lift(const int *from, int *ret, struct err *err)
 }
 
 static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
-		  const int *fds)
+		  const int *fds, int n)
 {
 	sigset_t none, all;
 	int r = 0;
 
 	(void)sigemptyset(&none);
 	(void)sigfillset(&all);
-	for (int i = 0; r == 0 && i < FD_COUNT; i++)
+	for (int i = 0; r == 0 && i < n; i++)
 		r = posix_spawn_file_actions_adddup2(actions, fds[i], i);
 	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(actions, FD_COUNT);
+		r = posix_spawn_file_actions_addclosefrom_np(actions, n);
 	if (r == 0)
 		r = posix_spawnattr_setsigmask(attr, &none);
 	if (r == 0)
@@ -162,12 +164,17 @@ static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
 
 static int spawn(const char *program, const int *from, pid_t *ret_pid, struct err *err)
 {
-	char *argv[] = { (char *)"polder", (char *)"--start", (char *)"3", (char *)"4",
+	char *argv[] = { (char *)"polder",
+			 (char *)"--start",
+			 (char *)"3",
+			 (char *)"4",
+			 from[FD_END] >= 0 ? (char *)"5" : NULL,
 			 NULL };
-	int fds[FD_COUNT] = { -1, -1, -1, -1, -1 };
+	int fds[FD_COUNT] = { -1, -1, -1, -1, -1, -1 };
+	int n = from[FD_END] >= 0 ? FD_COUNT : FD_END;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	int r = lift(from, fds, err);
+	int r = lift(from, n, fds, err);
 
 	if (r != 0) {
 		fd_close_list(fds, FD_COUNT);
@@ -177,7 +184,7 @@ static int spawn(const char *program, const int *from, pid_t *ret_pid, struct er
 	if (r == 0) {
 		r = posix_spawnattr_init(&attr);
 		if (r == 0) {
-			r = set_up(&actions, &attr, fds);
+			r = set_up(&actions, &attr, fds, n);
 			if (r == 0)
 				r = posix_spawn(ret_pid, program, &actions, &attr, argv,
 						environ);
@@ -221,9 +228,9 @@ static int take_answer(struct polder *p, int fd, char ret_id[POLDER_ID_SIZE],
 }
 
 int program_start(struct polder *p, const struct start_request *q, const int *streams,
-		  char ret_id[POLDER_ID_SIZE], struct err *err)
+		  int end_fd, char ret_id[POLDER_ID_SIZE], struct err *err)
 {
-	int fds[FD_COUNT] = { -1, -1, -1, -1, -1 }, pipefd[2];
+	int fds[FD_COUNT] = { -1, -1, -1, -1, -1, -1 }, pipefd[2];
 	auto_fd request = -1, answer = -1;
 	pid_t pid = -1;
 	int r = find_program(p, err);
@@ -239,6 +246,7 @@ int program_start(struct polder *p, const struct start_request *q, const int *st
 		memcpy(fds, streams, 3 * sizeof(*fds));
 	fds[FD_REQUEST] = request;
 	fds[FD_ANSWER] = pipefd[1];
+	fds[FD_END] = end_fd;
 	r = fd_set_nonblock(answer, true) < 0 ? err_sys(err, "cannot make a pipe") :
 						spawn(p->program, fds, &pid, err);
 	(void)close(pipefd[1]);

@@ -5,15 +5,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/fd.h"
 #include "launch/client.h"
 #include "lib/lib-internal.h"
-
-struct polder_child {
-	struct polder *p;
-	int sock;
-	bool ended;
-	int exit_code;
-};
 
 /* One verb that is answered at once. */
 static int call(struct polder *p, const char *word, enum ctl_verb verb)
@@ -159,7 +153,7 @@ int polder_enter(struct polder *p, const char *word, const char *const *argv,
 		r = lib_find(p, word, &e, &err);
 	if (r == 0) {
 		c = calloc(1, sizeof(*c));
-		r = c ? enter_ask(p->reg, e, &x, &c->sock, &err) : err_oom(&err);
+		r = c ? enter_ask(p->reg, e, &x, &c->fd, &err) : err_oom(&err);
 	}
 	reg_entry_free(e);
 	if (r != 0) {
@@ -173,24 +167,52 @@ int polder_enter(struct polder *p, const char *word, const char *const *argv,
 
 int polder_child_fd(const struct polder_child *c)
 {
-	return c ? c->sock : -1;
+	return c ? c->fd : -1;
+}
+
+/* A tender's last word. */
+static int read_end(int fd, int *ret_status, struct err *err)
+{
+	char buf[4];
+	struct rbuf r = RBUF_INIT(buf, sizeof(buf));
+	size_t len = 0;
+	int rc = fd_read_full(fd, buf, sizeof(buf), &len, err);
+
+	if (rc != 0)
+		return rc;
+	if (len != sizeof(buf))
+		return err_set(err, PE_REFUSED,
+			       "its supervisor was killed, and it with it");
+	*ret_status = (int)get_u32(&r);
+	return 0;
+}
+
+static int read_answer(int sock, int *ret_status, struct err *err)
+{
+	struct client_answer a;
+	int r = client_answer(sock, &a, err);
+
+	if (r != 0)
+		return r;
+	*ret_status = (int)get_u32(&a.r);
+	client_answer_fini(&a);
+	return 0;
 }
 
 int polder_child_wait(struct polder_child *c, int timeout_ms, int *ret_exit_code)
 {
-	struct client_answer a;
 	struct err err = ERR_INIT;
-	int r;
+	int r, status = 0;
 
 	if (!c)
 		return LIB_NULL(NULL);
-	r = c->ended ? 0 : launch_await(c->sock, timeout_ms);
+	r = c->ended ? 0 : launch_await(c->fd, timeout_ms);
 	if (r == 0 && !c->ended) {
-		r = client_answer(c->sock, &a, &err);
+		r = c->is_end_fd ? read_end(c->fd, &status, &err) :
+				   read_answer(c->fd, &status, &err);
 		if (r == 0) {
-			c->exit_code = launch_exit_code((int)get_u32(&a.r));
+			c->exit_code = launch_exit_code(status);
 			c->ended = true;
-			client_answer_fini(&a);
 		}
 	}
 	if (r == 0 && ret_exit_code)
@@ -202,7 +224,7 @@ void polder_child_free(struct polder_child *c)
 {
 	if (!c)
 		return;
-	(void)close(c->sock);
+	(void)close(c->fd);
 	free(c);
 }
 

@@ -215,6 +215,68 @@ static void refused(struct polder *p)
 	polder_list_free(l);
 }
 
+/* The exit code of what leaves nothing behind, however short it is. */
+static void run(struct polder *p)
+{
+	static const struct {
+		const char *script;
+		int code;
+	} tries[] = { { "exit 0", 0 },
+		      { "exit 42", 42 },
+		      { "kill -KILL $$", 137 },
+		      { "sleep 0.2; exit 5", 5 } };
+	struct polder_child *child = NULL;
+	const char *nosuch[] = { "no-such-program", NULL };
+	struct polder_env *e;
+	struct polder_view *v;
+	char id[POLDER_ID_SIZE];
+	int code;
+
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		e = describe(p, NULL, tries[i].script);
+		code = -1;
+		WANT(0, polder_run(e, 0, id, &child));
+		polder_env_free(e);
+		WANT(0, polder_child_wait(child, 10000, &code));
+		TRUE(code == tries[i].code);
+		WANT(0, polder_child_wait(child, 0, &code));
+		WANT(POLDER_NOTFOUND, polder_show(p, id, &v));
+		polder_child_free(child);
+	}
+	child = NULL;
+	e = describe(p, NULL, "true");
+	WANT(0, polder_env_program(e, nosuch));
+	WANT(POLDER_NOTFOUND, polder_run(e, 0, NULL, &child));
+	TRUE(!child);
+	polder_env_free(e);
+
+	e = describe(p, "short", "sleep 100");
+	WANT(0, polder_run(e, POLDER_KEEP, id, &child));
+	polder_env_free(e);
+	WANT(POLDER_BUSY, polder_child_wait(child, 10, &code));
+	WANT(0, polder_stop(p, "short", 0, 1000));
+	WANT(0, polder_child_wait(child, 5000, &code));
+	TRUE(code == 143);
+	polder_child_free(child);
+	WANT(0, polder_start_again(p, "short"));
+	WANT(0, polder_remove(p, "short", true));
+
+	/* Not ended by letting go of it; its supervisor's death is told. */
+	e = describe(p, NULL, "sleep 100");
+	WANT(0, polder_run(e, 0, id, &child));
+	polder_child_free(child);
+	WANT(0, polder_show(p, id, &v));
+	polder_view_free(v);
+	WANT(0, polder_remove(p, id, true));
+	WANT(0, polder_run(e, 0, id, &child));
+	polder_env_free(e);
+	WANT(0, polder_show(p, id, &v));
+	TRUE(kill((pid_t)polder_view_info(v)->supervisor, SIGKILL) == 0);
+	polder_view_free(v);
+	WANT(POLDER_REFUSED, polder_child_wait(child, 5000, &code));
+	polder_child_free(child);
+}
+
 /* Host files: one may be read, one may be written, the rest is not there. */
 static void granted(struct polder *p)
 {
@@ -419,9 +481,10 @@ static const struct {
 	const char *name;
 	void (*run)(struct polder *p);
 } subjects[] = {
-	{ "life", life },         { "streams", streams },     { "refused", refused },
-	{ "granted", granted },   { "abandoned", abandoned }, { "exposed", exposed },
-	{ "no_entry", no_entry }, { "threads", threads },     { "rough", rough },
+	{ "life", life },       { "run", run },           { "streams", streams },
+	{ "refused", refused }, { "granted", granted },   { "abandoned", abandoned },
+	{ "exposed", exposed }, { "no_entry", no_entry }, { "threads", threads },
+	{ "rough", rough },
 };
 
 int main(int argc, char **argv)

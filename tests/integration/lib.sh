@@ -89,7 +89,7 @@ fi
 
 uses() {
 	local subject
-	for subject in life streams refused granted no_entry abandoned exposed threads rough; do
+	for subject in life run streams refused granted no_entry abandoned exposed threads rough; do
 		check "$subject" me "$T/bin/lib-life" "$subject"
 	done
 	check_out "the example enters, and is told how it ended" '^it ended with 3$' \

@@ -90,6 +90,7 @@ static void nothing_given(void **state)
 	assert_int_equal(polder_env_streams(NULL, 0, 1, 2), POLDER_USAGE);
 	assert_int_equal(polder_env_readiness(NULL, NULL, 0), POLDER_USAGE);
 	assert_int_equal(polder_start(NULL, 0, NULL), POLDER_USAGE);
+	assert_int_equal(polder_run(NULL, 0, NULL, &child), POLDER_USAGE);
 	assert_int_equal(polder_start_again(p, NULL), POLDER_USAGE);
 	assert_int_equal(polder_wait(p, NULL, 0, NULL), POLDER_USAGE);
 	assert_int_equal(polder_stop(p, NULL, 0, 0), POLDER_USAGE);
@@ -470,6 +471,7 @@ static void what_it_inherits(void **state)
 	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
 	(void)fclose(f);
 	assert_non_null(strstr(text, "3\n4\n"));
+	assert_null(strstr(text, "\n5\n"));
 	assert_null(strstr(text, "77"));
 	assert_non_null(strstr(text, "/dev/null"));
 }
