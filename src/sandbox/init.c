@@ -55,6 +55,7 @@
 
 #define PAYLOAD_STACK (64u << 10)
 #define CAP_BIT_KILL (1ull << 5)
+#define REAP_AT_ONCE 64
 
 struct init {
 	struct init_start *st;
@@ -329,13 +330,18 @@ static void serve_request(struct init *in)
 		send_namespaces(in);
 }
 
-static void reap(struct init *in)
+/* Some at a time, so that a program which makes orphans without end keeps nobody from
+ * being heard; true if there may be more. */
+static bool reap(struct init *in)
 {
 	struct init_msg m = { .kind = SANDBOX_EXITED };
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL)) > 0) {
+	for (int n = 0; n < REAP_AT_ONCE; n++) {
+		pid = waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL);
+		if (pid <= 0)
+			return false;
 		if (pid != in->pid)
 			continue;
 		m.value = status;
@@ -349,6 +355,7 @@ static void reap(struct init *in)
 		(void)chan_send(in->st->chan, &m, NULL, 0);
 		sys_exit(0);
 	}
+	return true;
 }
 
 _Noreturn static void supervise(struct init *in)
@@ -365,9 +372,9 @@ _Noreturn static void supervise(struct init *in)
 		fail_sys(in, -EPERM, "cannot lock down init");
 	for (;;) {
 		struct signalfd_siginfo si;
+		bool more = reap(in);
 
-		reap(in);
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+		if (poll(p, 2, more ? 0 : -1) < 0 && errno != EINTR)
 			sys_exit(125);
 		if (p[1].revents)
 			(void)sys_read(p[1].fd, &si, sizeof(si));
