@@ -17,9 +17,12 @@ denied_calls() { # the filter and the lack of capabilities, every call by name
 	in_env "$G/try-calls" denied >"$OUT" 2>"$ERR" </dev/null
 	while read -r name result; do
 		case $name,$result in
-		int80-getpid,"killed 31" | clone3,ENOSYS | io_uring_*,ENOSYS | x32-*,ENOSYS | \
-			unknown,ENOSYS | openat2,ENOSYS | socket-packet,EAFNOSUPPORT | socket-vsock,EAFNOSUPPORT | \
-			socket-alg,EAFNOSUPPORT | socket-high,EAFNOSUPPORT | setuid-0,EINVAL) ;;
+		int80-getpid,"killed 31" | clone3,ENOSYS | io_uring_*,ENOSYS) ;;
+		x32-*,ENOSYS | unknown,ENOSYS | openat2,ENOSYS | setuid-0,EINVAL) ;;
+		socket-packet,EAFNOSUPPORT | socket-vsock,EAFNOSUPPORT) ;;
+		socket-alg,EAFNOSUPPORT | socket-high,EAFNOSUPPORT) ;;
+		socket-sctp,EPROTONOSUPPORT | socket-dccp,EPROTONOSUPPORT) ;;
+		socket-audit,EPROTONOSUPPORT | socket-netfilter,EPROTONOSUPPORT) ;;
 		*,EPERM) ;;
 		*) bad+="$name $result; " ;;
 		esac

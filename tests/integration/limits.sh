@@ -66,6 +66,17 @@ ended_by_stop() { # what will not answer is ended all the same
 	me polder rm -f deaf >/dev/null 2>&1
 }
 
+orphans() { # init has its hands full, and hears its tender all the same
+	me polder run -n breeder -d --pids 60 -- sh -c \
+		'while :; do (sleep 0 & sleep 0 & sleep 0 &) 2>/dev/null; done' >/dev/null 2>&1
+	CHECK_TIMEOUT=8
+	check "a breeder of orphans is paused" me polder pause breeder
+	check "and resumed" me polder resume breeder
+	check "and stopped" me polder stop -t 1 breeder
+	CHECK_TIMEOUT=60
+	me polder rm -f breeder >/dev/null 2>&1
+}
+
 stopped_entrant() { # a program that stops everything holds up nobody outside
 	me polder run -n stopper -d -g console=own -- \
 		sh -c 'while :; do kill -STOP -1 2>/dev/null; done' >/dev/null 2>&1
@@ -85,6 +96,7 @@ each() {
 	memory
 	time_limit
 	ended_by_stop
+	orphans
 	stopped_entrant
 	check_clean "nothing is left"
 }
