@@ -44,6 +44,7 @@ struct console {
 	struct source tty_in, tty_out;
 	int in_fd, out_fd; /* the person's terminal; -1 */
 	bool raw, is_pipe;
+	bool plain_output; /* the terminal translates line ends, not the pty */
 	struct termios saved;
 	struct pipe_buf in, out; /* to the master; to the terminal */
 	struct client clients[CLIENTS];
@@ -173,6 +174,8 @@ int console_attach(struct tender *t, int take_fd, uint16_t rows, uint16_t cols)
 
 /* ---- the relay ---- */
 
+static void set_raw(struct console *c);
+
 static bool read_master(struct console *c)
 {
 	size_t before = c->out.to;
@@ -212,12 +215,29 @@ static void on_master(struct source *src, uint32_t events)
 	want(c);
 }
 
+/* True unless somebody else has the terminal now. */
+static bool in_foreground(const struct console *c)
+{
+	pid_t group = tcgetpgrp(c->in_fd);
+
+	return group < 0 || group == getpgrp(); /* < 0: it controls nobody here */
+}
+
 static void on_tty_in(struct source *src, uint32_t events)
 {
 	struct console *c = container_of(src, struct console, tty_in);
-	ssize_t n = read(src->fd, c->in.buf + c->in.to, space(&c->in));
+	ssize_t n;
 
 	(void)events;
+	if (!in_foreground(c)) {
+		/* A job in the background: what is typed is the shell's, and reading it would
+		 * stop us. A new line tells whether that has changed. */
+		loop_want(&c->t->loop, src, EPOLLIN | EPOLLET);
+		return;
+	}
+	if (!c->raw)
+		set_raw(c);
+	n = read(src->fd, c->in.buf + c->in.to, space(&c->in));
 	if (n > 0)
 		c->in.to += (size_t)n;
 	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
@@ -250,6 +270,8 @@ static void set_raw(struct console *c)
 		return;
 	raw = c->saved;
 	cfmakeraw(&raw);
+	if (c->plain_output)
+		raw.c_oflag = c->saved.c_oflag;
 	c->raw = tcsetattr(c->in_fd, TCSADRAIN, &raw) == 0;
 }
 
@@ -292,12 +314,13 @@ void console_resized(struct tender *t)
 		console_winsize(t, ws.ws_row, ws.ws_col);
 }
 
-/* Without a raw terminal on our side, the pty must not translate line ends: the
- * terminal does it. */
-static void no_output_processing(int master)
+/* Where others write to the terminal as well, it goes on translating line ends, and the
+ * pty must not. */
+static void no_output_processing(struct console *c, int master)
 {
 	struct termios tio;
 
+	c->plain_output = true;
 	if (tcgetattr(master, &tio) == 0) {
 		tio.c_oflag &= ~(tcflag_t)OPOST;
 		(void)tcsetattr(master, TCSANOW, &tio);
@@ -316,9 +339,9 @@ void console_master(struct tender *t, int take_fd)
 	(void)loop_add(&t->loop, &c->master, take_fd, EPOLLIN, on_master);
 	if (c->kind != SPEC_CONSOLE_PARENT)
 		return;
+	if (c->in_fd < 0 || !isatty(1) || !in_foreground(c))
+		no_output_processing(c, take_fd);
 	set_raw(c);
-	if (!c->raw)
-		no_output_processing(take_fd);
 	if (c->in_fd >= 0)
 		(void)loop_add(&t->loop, &c->tty_in, c->in_fd, EPOLLIN, on_tty_in);
 	if (c->out_fd >= 0)
