@@ -3,14 +3,19 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "launch/client.h"
 #include "launch/launch.h"
 #include "sandbox/facts.h"
+#include "sandbox/sandbox.h"
+#include "server/server.h"
+#include "state/rmtree.h"
 
 #define GONE_MS 1000u
 #define END_MS 5000u
@@ -163,6 +168,29 @@ int launch_again(struct registry *reg, const struct places *places,
 	return r;
 }
 
+static int remove_dirs(void *dirfd)
+{
+	return rmtree_at(*(int *)dirfd, "dirs", NULL);
+}
+
+/* With identity=own,root an ordinary user's environment leaves files of numbers that are
+ * not the user's: only who is root of those can remove them. What is in the way of that
+ * is told by the removal itself. */
+static void remove_foreign(struct registry *reg, const struct reg_entry *e)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	struct server_ctx cx = { .uid = geteuid(), .gid = getegid(),
+				 .user = pw ? pw->pw_name : NULL };
+	struct spec maps = SPEC_INIT;
+	auto_fd dir = -1;
+
+	if (geteuid() != 0 && registry_open_kept(reg, &e->id, &dir, NULL) == 0 &&
+	    flock(dir, LOCK_EX | LOCK_NB) == 0 && remove_dirs(&dir) != 0 &&
+	    server_root_identity(&maps, &cx, NULL) == 0)
+		(void)sandbox_as_its_root(&maps, remove_dirs, &dir, NULL);
+	spec_fini(&maps);
+}
+
 int launch_remove(struct registry *reg, const struct reg_entry *e, bool force,
 		  struct err *err)
 {
@@ -177,6 +205,8 @@ int launch_remove(struct registry *reg, const struct reg_entry *e, bool force,
 		if (r != 0 || !e->kept)
 			return r;
 	}
+	if (e->kept)
+		remove_foreign(reg, e);
 	held = reg_held_of(e);
 	return registry_removed(reg, &held, err);
 }

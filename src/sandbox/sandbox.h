@@ -98,6 +98,14 @@ struct sandbox_exec {
 };
 int sandbox_exec(const struct sandbox_exec *x, pid_t *ret_watcher, struct err *err);
 
+/*
+ * Runs fn in a child that is uid 0 of a user namespace with the maps of s, and nothing
+ * else of an environment: for files that belong to its numbers. fn returns 0 or -errno,
+ * which comes back.
+ */
+int sandbox_as_its_root(const struct spec *s, int (*fn)(void *), void *arg,
+			struct err *err);
+
 /* A detached copy of a path inside those namespaces: a mount descriptor. */
 int sandbox_open_inside(const int *nsfds, const char *path, int *ret_mountfd,
 			struct err *err);

@@ -82,7 +82,7 @@ static int sub_range(const char *file, const struct server_ctx *cx, uint32_t *re
 		cx->user ? cx->user : number, file, cx->user ? cx->user : number);
 }
 
-static int root_identity(struct spec *s, const struct server_ctx *cx, struct err *err)
+int server_root_identity(struct spec *s, const struct server_ctx *cx, struct err *err)
 {
 	uint32_t start = 0, count = 0;
 	int r;
@@ -125,7 +125,7 @@ int server_identity(struct spec *s, const struct genv *e, const struct binding *
 		s->hostname = spec_str(s, "localhost");
 		r = one_id(s, NOBODY, NOBODY, cx);
 	} else if (b->source == SRC_OWN && binding_option(b, "root")) {
-		r = root_identity(s, cx, err);
+		r = server_root_identity(s, cx, err);
 	} else {
 		r = one_id(s, root ? USER_OF_ROOT : cx->uid,
 			   root ? USER_OF_ROOT : cx->gid, cx);

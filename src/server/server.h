@@ -42,6 +42,9 @@ struct server_ctx {
 int server_plan(struct spec *ret, const struct genv *e, const struct server_ctx *cx,
 		struct err *err);
 
+/* The maps of identity=own,root alone; cx: uid, gid, user, uid_base. */
+int server_root_identity(struct spec *s, const struct server_ctx *cx, struct err *err);
+
 /* The user numbers that an environment started by root runs under: 65536 from here. */
 #define SERVER_UID_BASE 0x70000000u
 #define SERVER_UID_SLOTS 4096u
