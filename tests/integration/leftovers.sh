@@ -51,6 +51,26 @@ killed_inside() { # init itself, by whoever may: from outside
 	check_clean "nothing is left of it"
 }
 
+hostile_directories() { # of a kept environment's own, when it is removed
+	local keep=$WORK/keep
+	me mkdir -p "$keep"
+	me touch "$keep/file"
+	me polder run -n nasty -g /data=own -- sh -c "mkdir -p /data/a/b; touch /data/a/b/f
+		ln -s $keep /data/l; ln -s $keep /data/a/l; chmod 0 /data/a/b /data/a" >/dev/null 2>&1
+	check "closed directories and links are removed" me polder rm nasty
+	check "and what links led to is not" test -e "$keep/file"
+	me polder run -n deep -g /data=own -- perl -e \
+		'chdir "/data"; for (1..2000) { mkdir "d" x 100; chdir "d" x 100 }' >/dev/null 2>&1
+	check "a path too long to say is removed" me polder rm deep
+	[ "$ME" = root ] || have_root || return 0
+	me polder run -n foreign -g identity=own,root -g /data=own -- sh -c \
+		'mkdir -p /data/d/e; touch /data/d/e/f; chown -R 7:7 /data/d; chmod 700 /data/d' \
+		>"$OUT" 2>"$ERR"
+	check "so is what belongs to another number inside" me polder rm foreign
+	[ "$ME" = root ] || check_rc 1 "nothing of them is there" \
+		sh -c "find $T/user/data/polder/env -mindepth 1 | grep ."
+}
+
 mounts_outside() { # a mount made later on the host, where propagation is shared
 	[ "$ME" = root ] || return 0
 	local dir=$WORK/shared
@@ -85,6 +105,7 @@ each() {
 	lib_env "$ME"
 	ways_to_end
 	killed_inside
+	hostile_directories
 	mounts_outside
 	mounts_inside
 	check_clean "nothing is left in the end"
