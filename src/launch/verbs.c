@@ -179,7 +179,8 @@ static int remove_dirs(void *dirfd)
 static void remove_foreign(struct registry *reg, const struct reg_entry *e)
 {
 	const struct passwd *pw = getpwuid(geteuid());
-	struct server_ctx cx = { .uid = geteuid(), .gid = getegid(),
+	struct server_ctx cx = { .uid = geteuid(),
+				 .gid = getegid(),
 				 .user = pw ? pw->pw_name : NULL };
 	struct spec maps = SPEC_INIT;
 	auto_fd dir = -1;

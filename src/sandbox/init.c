@@ -368,7 +368,8 @@ _Noreturn static void supervise(struct init *in)
 	p[1] = (struct pollfd){ .fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK),
 				.events = POLLIN };
 	if (p[1].fd < 0 || lockdown_caps(CAP_BIT_KILL) < 0 ||
-	    lockdown_no_new_privs() < 0 || lockdown_filter(in->spec->flags & SPEC_ROOT_IDENTITY) < 0)
+	    lockdown_no_new_privs() < 0 ||
+	    lockdown_filter(in->spec->flags & SPEC_ROOT_IDENTITY) < 0)
 		fail_sys(in, -EPERM, "cannot lock down init");
 	for (;;) {
 		struct signalfd_siginfo si;

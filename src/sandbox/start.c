@@ -30,9 +30,12 @@ static int explain_clone(int r, struct err *err)
 					   "new namespaces" :
 					   "");
 	if (r == -ENOSYS)
-		return err_set(err, PE_REFUSED, "clone3() does not exist here: either the kernel is "
-			       "older than Linux 5.3, or a container's filter hides it; run Polder "
-			       "outside of the container, or allow clone3 and new namespaces in it");
+		return err_set(err, PE_REFUSED,
+			       "clone3() does not exist here: either the kernel is "
+			       "older than Linux 5.3, or a container's filter hides it; "
+			       "run Polder "
+			       "outside of the container, or allow clone3 and new "
+			       "namespaces in it");
 	if (r == -ENOSPC || r == -EUSERS)
 		return err_set(err, PE_REFUSED,
 			       "no more namespaces can be made: the limits in "

@@ -91,8 +91,8 @@ static int one_by_one(int n, long max_us, int child, char **argv)
 		hit += target > 0 && kill(target, SIGKILL) == 0;
 		if (child && target <= 0)
 			(void)kill(pid, SIGKILL);
-		if (waitpid(pid, &status, 0) != pid || (WIFEXITED(status) &&
-							WEXITSTATUS(status) == 127))
+		if (waitpid(pid, &status, 0) != pid ||
+		    (WIFEXITED(status) && WEXITSTATUS(status) == 127))
 			return 1;
 		hit += kill_orphans();
 	}

@@ -36,7 +36,9 @@ static int signal_of(int status)
 {
 	int sig = WSTOPSIG(status);
 
-	return sig == SYSCALL_STOP || sig == SIGTRAP || sig == SIGSTOP || status >> 16 ? 0 : sig;
+	return sig == SYSCALL_STOP || sig == SIGTRAP || sig == SIGSTOP || status >> 16 ?
+		       0 :
+		       sig;
 }
 
 static int trace(pid_t first, long step)
@@ -47,19 +49,22 @@ static int trace(pid_t first, long step)
 	long seen = 0;
 	pid_t pid;
 
-	if (waitpid(first, &status, 0) != first || ptrace(PTRACE_SETOPTIONS, first, 0, options) < 0)
+	if (waitpid(first, &status, 0) != first ||
+	    ptrace(PTRACE_SETOPTIONS, first, 0, options) < 0)
 		return 2;
 	(void)ptrace(PTRACE_SYSCALL, first, 0, 0);
 	while ((pid = waitpid(-1, &status, __WALL)) > 0) {
 		if (pid == first && !WIFSTOPPED(status))
-			end = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+			end = WIFEXITED(status) ? WEXITSTATUS(status) :
+						  128 + WTERMSIG(status);
 		if (!WIFSTOPPED(status))
 			continue;
 		if (WSTOPSIG(status) == SYSCALL_STOP && ++seen == step) {
 			exchange();
 			swapped = 1;
 		}
-		(void)ptrace(swapped ? PTRACE_CONT : PTRACE_SYSCALL, pid, 0, signal_of(status));
+		(void)ptrace(swapped ? PTRACE_CONT : PTRACE_SYSCALL, pid, 0,
+			     signal_of(status));
 	}
 	if (!swapped)
 		return NOT_REACHED;

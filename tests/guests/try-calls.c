@@ -94,13 +94,21 @@ static const struct call denied[] = {
 	{ "tioclinux", SYS_ioctl, { 0, 0x541c, P(&byte) } },
 	{ "tioclinux-high", SYS_ioctl, { 0, HIGH_BITS | 0x541c, P(&byte) } },
 	{ "tiocsetd", SYS_ioctl, { 0, 0x5423, P(zero16) } },
-	{ "mknod-char", SYS_mknodat, { AT_FDCWD, P("/tmp/char"), S_IFCHR | 0600, 0x103 } },
-	{ "mknod-block", SYS_mknodat, { AT_FDCWD, P("/tmp/block"), S_IFBLK | 0600, 0x700 } },
+	{ "mknod-char",
+	  SYS_mknodat,
+	  { AT_FDCWD, P("/tmp/char"), S_IFCHR | 0600, 0x103 } },
+	{ "mknod-block",
+	  SYS_mknodat,
+	  { AT_FDCWD, P("/tmp/block"), S_IFBLK | 0600, 0x700 } },
 	{ "mknod-setuid", SYS_mknodat, { AT_FDCWD, P("/tmp/set"), S_IFREG | 04755, 0 } },
 	{ "chmod-setuid", SYS_fchmodat, { AT_FDCWD, P("/tmp"), 04755 } },
 	{ "chmod-setuid-high", SYS_fchmodat, { AT_FDCWD, P("/tmp"), HIGH_BITS | 04755 } },
-	{ "openat-setuid", SYS_openat, { AT_FDCWD, P("/tmp/s"), O_CREAT | O_WRONLY, 04755 } },
-	{ "tmpfile-setuid", SYS_openat, { AT_FDCWD, P("/tmp"), O_TMPFILE | O_WRONLY, 04755 } },
+	{ "openat-setuid",
+	  SYS_openat,
+	  { AT_FDCWD, P("/tmp/s"), O_CREAT | O_WRONLY, 04755 } },
+	{ "tmpfile-setuid",
+	  SYS_openat,
+	  { AT_FDCWD, P("/tmp"), O_TMPFILE | O_WRONLY, 04755 } },
 	{ "openat2", SYS_openat2, { AT_FDCWD, P("/tmp"), P(zero16), 24 } },
 	{ "socket-packet", SYS_socket, { 17, SOCK_RAW, 0 } },
 	{ "socket-raw", SYS_socket, { AF_INET, SOCK_RAW, 1 } },
@@ -138,7 +146,9 @@ static const struct call allowed[] = {
 	{ "personality-query", SYS_personality, { 0xffffffff } },
 	{ "prctl-name", SYS_prctl, { PR_SET_NAME, P("x"), 0, 0, 0 } },
 	{ "own-limits", SYS_prlimit64, { 0, RLIMIT_NOFILE, 0, P(zero16) } },
-	{ "core-limit", SYS_prlimit64, { 0, RLIMIT_CORE, P(zero16), 0 } }, /* but does nothing */
+	{ "core-limit",
+	  SYS_prlimit64,
+	  { 0, RLIMIT_CORE, P(zero16), 0 } }, /* but does nothing */
 	{ "openat", SYS_openat, { AT_FDCWD, P("/tmp/o"), O_CREAT | O_WRONLY, 0755 } },
 	{ "openat-plain", SYS_openat, { AT_FDCWD, P("/tmp"), O_RDONLY, 04755 } },
 	{ "memfd", SYS_memfd_create, { P("x"), 0 } },
@@ -206,7 +216,8 @@ static void run(const struct call *v, size_t n, const char *group, int argc, cha
 		int wanted = argc < 2;
 
 		for (int k = 1; k < argc; k++)
-			wanted |= strcmp(argv[k], group) == 0 || strcmp(argv[k], v[i].name) == 0;
+			wanted |= strcmp(argv[k], group) == 0 ||
+				  strcmp(argv[k], v[i].name) == 0;
 		if (wanted)
 			try_call(&v[i]);
 	}

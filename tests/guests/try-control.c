@@ -27,7 +27,8 @@ static int unix_socket(int type, const char *path, struct sockaddr_un *ret)
 static int try_path(const char *path)
 {
 	struct sockaddr_un addr;
-	struct pollfd p = { .fd = unix_socket(SOCK_SEQPACKET, path, &addr), .events = POLLIN };
+	struct pollfd p = { .fd = unix_socket(SOCK_SEQPACKET, path, &addr),
+			    .events = POLLIN };
 
 	if (connect(p.fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		puts(strerrorname_np(errno));
@@ -40,14 +41,18 @@ static int try_path(const char *path)
 static int give(const char *path, const char *dir)
 {
 	struct sockaddr_un addr;
-	int s = unix_socket(SOCK_STREAM, path, &addr), fd = open(dir, O_RDONLY | O_DIRECTORY), c;
+	int s = unix_socket(SOCK_STREAM, path, &addr),
+	    fd = open(dir, O_RDONLY | O_DIRECTORY), c;
 	char byte = 'x', room[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = room,
 			    .msg_controllen = sizeof(room) };
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
-	if (fd < 0 || bind(s, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(s, 1) < 0)
+	if (fd < 0 || bind(s, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(s, 1) < 0)
 		return 1;
 	puts("ready");
 	(void)fflush(stdout);
@@ -65,11 +70,13 @@ static int take(const char *path, const char *sub)
 	int s = unix_socket(SOCK_STREAM, path, &addr), fd = -1;
 	char byte, room[CMSG_SPACE(sizeof(int))], ctl[100];
 	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = room,
 			    .msg_controllen = sizeof(room) };
 
-	if (connect(s, (struct sockaddr *)&addr, sizeof(addr)) < 0 || recvmsg(s, &m, 0) != 1 ||
-	    !CMSG_FIRSTHDR(&m)) {
+	if (connect(s, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    recvmsg(s, &m, 0) != 1 || !CMSG_FIRSTHDR(&m)) {
 		puts("no descriptor");
 		return 1;
 	}

@@ -42,7 +42,8 @@ static int try_open(int dirfd, const char *path, const char *how)
 	int flags = strcmp(how, "w") == 0     ? O_WRONLY :
 		    strcmp(how, "rw") == 0    ? O_RDWR :
 		    strcmp(how, "a") == 0     ? O_WRONLY | O_APPEND :
-		    strcmp(how, "trunc") == 0 ? O_WRONLY | O_TRUNC : O_RDONLY;
+		    strcmp(how, "trunc") == 0 ? O_WRONLY | O_TRUNC :
+						O_RDONLY;
 	int fd = openat(dirfd, path, flags | O_NONBLOCK | O_NOCTTY);
 	char buf[200];
 	ssize_t n;
@@ -62,7 +63,8 @@ static int try_open(int dirfd, const char *path, const char *how)
 static int try_connect(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	socklen_t len =
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);

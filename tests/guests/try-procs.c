@@ -31,7 +31,8 @@ static void try_file(int pid, const char *name, int flags)
 	int fd;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	(void)snprintf(what, sizeof(what), "%s-%s", flags == O_RDONLY ? "read" : "write", name);
+	(void)snprintf(what, sizeof(what), "%s-%s", flags == O_RDONLY ? "read" : "write",
+		       name);
 	fd = open(path, flags | O_NONBLOCK);
 	say(what, fd);
 	if (fd >= 0)
@@ -72,10 +73,14 @@ static void try_pidfd(int pid)
 static void attack(int pid)
 {
 	struct rlimit none = { 0, 0 };
-	static const char *const links[] = { "root", "cwd", "exe", "ns/mnt", "ns/user", "fd/0" };
-	static const char *const reads[] = { "mem", "environ", "maps", "auxv", "syscall", "stack" };
-	static const char *const writes[] = { "mem", "oom_score_adj", "uid_map", "gid_map",
-					      "coredump_filter", "comm", "timerslack_ns" };
+	static const char *const links[] = { "root",   "cwd",     "exe",
+					     "ns/mnt", "ns/user", "fd/0" };
+	static const char *const reads[] = { "mem",  "environ", "maps",
+					     "auxv", "syscall", "stack" };
+	static const char *const writes[] = {
+		"mem",  "oom_score_adj", "uid_map", "gid_map", "coredump_filter",
+		"comm", "timerslack_ns"
+	};
 
 	say("ptrace-seize", ptrace(PTRACE_SEIZE, pid, 0, 0));
 	say("ptrace-attach", ptrace(PTRACE_ATTACH, pid, 0, 0));
