@@ -2,6 +2,8 @@
 #include "launch/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -31,6 +33,42 @@ static int connect_to(struct registry *reg, const struct reg_entry *e, int *ret_
 	return 0;
 }
 
+static bool is_suspended(pid_t pid)
+{
+	char path[64], *text = NULL, *end;
+	bool yes;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (fd_read_file_at(AT_FDCWD, path, 4096, &text, NULL, NULL) != 0)
+		return false;
+	end = strrchr(text, ')');
+	yes = end && end[1] == ' ' && end[2] == 'T';
+	free(text);
+	return yes;
+}
+
+/* Ctrl-Z stops a polder run in the foreground, which then answers nobody. What can wait
+ * does; who is to end is woken up first. */
+static int check_awake(const struct reg_entry *e, int sock, enum ctl_verb verb,
+		       struct err *err)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (verb == CTL_WAIT || verb == CTL_READY ||
+	    getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0 ||
+	    !is_suspended(peer.pid))
+		return 0;
+	if (verb == CTL_STOP)
+		return kill(peer.pid, SIGCONT) == 0 ?
+			       0 :
+			       err_sys(err, "cannot wake the tender of '%s'", e->name);
+	return err_set(err, PE_BUSY,
+		       "'%s' is suspended in its terminal (Ctrl-Z): fg there lets it go on, "
+		       "polder stop ends it",
+		       e->name);
+}
+
 int client_ask(struct registry *reg, const struct reg_entry *e, enum ctl_verb verb,
 	       const struct str *body, const int *fds, size_t n_fds, int *ret_sock,
 	       struct err *err)
@@ -40,6 +78,8 @@ int client_ask(struct registry *reg, const struct reg_entry *e, enum ctl_verb ve
 	auto_fd sock = -1;
 	int r = connect_to(reg, e, &sock, err);
 
+	if (r == 0)
+		r = check_awake(e, sock, verb, err);
 	if (r != 0)
 		return r;
 	ctl_encode(&out, &head);

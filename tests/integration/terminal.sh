@@ -11,7 +11,7 @@ chmod 755 "$T/terminal.py"
 
 # Steps on standard input; P stands for the polder command.
 at_terminal() { # WHAT
-	sed "s,\(send\||\|;\) P ,\1 $T/bin/polder ,g" >steps
+	sed "s,\(send\|until\||\|;\) P ,\1 $T/bin/polder ,g" >steps
 	check "$1" me python3 "$T/terminal.py" steps
 }
 
@@ -92,6 +92,27 @@ running() {
 	expect READY
 	send echo rc $?\n
 	expect rc 0\r
+	E
+	at_terminal "a suspended one tells others so, and can be stopped" <<-'E'
+	send P run -n held -- sh -c 'echo "g"o; exec cat'\n
+	expect go\r
+	send \x1a
+	expect Stopped
+	expect READY
+	send P exec held -- true; echo rc $?\n
+	expect held' is suspended
+	expect rc 125\r
+	expect READY
+	send P show held; echo rc $?\n
+	expect held' is suspended
+	expect rc 125\r
+	expect READY
+	send P stop held; echo rc $?\n
+	expect rc 0\r
+	expect READY
+	send P rm held; echo rc $?\n
+	expect rc 0\r
+	expect READY
 	E
 	at_terminal "Ctrl-Z inside, where a shell has jobs of its own" <<-'E'
 	send P run -- bash --norc -i\n
@@ -180,7 +201,7 @@ background() {
 	send P run -n quiet -d -- sh -c 'echo no""thing; sleep 1000'\n
 	expect ^quiet\r
 	expect READY
-	send P logs quiet\n
+	send until P logs quiet | grep no""thing; do sleep 0.1; done\n
 	expect ^nothing\r
 	expect READY
 	send P rm -f quiet\n
@@ -241,7 +262,8 @@ executing() {
 	size 40 100
 	send stty size; echo e""nd\n
 	expect 40 100\r
-	send sleep 1000\n
+	send sh -c 'echo "g"o; exec sleep 1000'\n
+	expect go\r
 	send \x03
 	expect \$ 
 	send echo after $?\n
