@@ -32,6 +32,8 @@
 #define NEW_ROOT_AT "/usr"
 #define POOL_AT "/etc"
 
+#define TERMINALS_MAX "256"
+
 #define BENEATH (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 struct build {
@@ -391,6 +393,8 @@ static int put_fs(struct build *b, struct spec_mount *m, const char *type, uint6
 
 	if (r == 0 && m->kind == SPEC_MOUNT_DEVPTS)
 		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "ptmxmode", "0666", 0);
+	if (r == 0 && m->kind == SPEC_MOUNT_DEVPTS) /* of the machine's few thousand */
+		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "max", TERMINALS_MAX, 0);
 	if (r == 0)
 		r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	if (r == 0)

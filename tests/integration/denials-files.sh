@@ -243,6 +243,16 @@ set_ids() { # a setuid program gains nothing, and none is made
 		check_no_out "inside it is not" 'euid|uid=0' in_env -r "$dir" -- "$dir/id"
 		check_no_out "nor where it can be written" 'euid|uid=0' in_env -w "$dir" -- "$dir/id"
 	fi
+	if have_root; then
+		mknod "$dir/null" c 1 3
+		chmod 666 "$dir/null"
+		check_out "outside, a device node is a device" '^ok' mine "$F" open "$dir/null" w
+		check_out "in a granted tree it is none" '^EACCES' \
+			in_env -w "$dir" -- "$F" open "$dir/null" w
+		check_out "nor where it is only read" '^E' \
+			in_env -r "$dir" -- "$F" open "$dir/null" w
+		rm "$dir/null"
+	fi
 	check_no_out "mounts are nosuid" . in_env -w "$dir" -- sh -c \
 		"awk '{ print \$5, \$6 }' /proc/self/mountinfo | grep -v nosuid; true"
 	check_out "no setuid program is made for those outside" '^EPERM' in_env -w "$dir" -- \

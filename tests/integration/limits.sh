@@ -13,6 +13,8 @@ chmod -R a+rX "$G"
 in_env() { me polder run -r "$G" "$@"; }
 
 processes() {
+	check_out "terminals are bounded" '^(25[0-9]|2[0-4][0-9]) ' in_env -- perl -e \
+		'for ($n = 0; $n < 400; $n++) { open($h[$n], "+<", "/dev/ptmx") or last } print "$n \n"'
 	check_out "a fork bomb stops at --pids" '^([0-9]|1[0-9]) made, EAGAIN' \
 		in_env --pids 20 -- "$G/bomb" fork 200
 	check_out "without it, there is room" '^60 made, ok' in_env -- "$G/bomb" fork 60
