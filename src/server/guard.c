@@ -76,6 +76,45 @@ static void make_way(const char *path)
 	(void)mkdir(path, 0700);
 }
 
+/* The rest of path below dir, compared by what is there and not by name, so that a mount
+ * of dir elsewhere is found as well; NULL: it does not lie there. */
+static const char *rest_below(const char *path, const char *dir)
+{
+	char part[4096];
+	struct stat top, st;
+	size_t n = strlen(path);
+
+	if (stat(dir, &top) < 0 || n >= sizeof(part))
+		return NULL;
+	memcpy(part, path, n + 1);
+	for (;;) {
+		if (stat(part, &st) == 0 && st.st_dev == top.st_dev &&
+		    st.st_ino == top.st_ino)
+			return path + (n == 1 ? 0 : n);
+		if (n <= 1)
+			return NULL;
+		while (n > 1 && part[n - 1] != '/')
+			n--;
+		n -= n > 1;
+		part[n] = '\0';
+	}
+}
+
+/* Makes path the name that it has in src, if it lies there under another. */
+static bool find_alias(char *path, size_t size, const char *src)
+{
+	const char *rest = rest_below(path, src);
+	char name[4096];
+	int n = rest ? snprintf(name, sizeof(name), "%s%s", streq(src, "/") ? "" : src,
+				rest) :
+		       -1;
+
+	if (n < 0 || (size_t)n >= sizeof(name) || (size_t)n >= size)
+		return false;
+	memcpy(path, name, (size_t)n + 1);
+	return true;
+}
+
 struct place {
 	char path[4096];
 	bool held; /* by the grant */
@@ -93,12 +132,12 @@ static int find_place(struct place *ret, const char *path, const struct server_c
 	ret->held = realpath(path, ret->path);
 	if (!ret->held)
 		(void)snprintf(ret->path, sizeof(ret->path), "%s", path);
-	if (server_lies_in(src, ret->path))
+	if (server_lies_in(src, ret->path) || rest_below(src, ret->path))
 		return err_set(err, PE_REFUSED,
-			       "'%s' belongs to Polder itself and is granted to "
-			       "nobody",
+			       "'%s' belongs to Polder itself and is granted to nobody",
 			       src);
-	ret->held &= server_lies_in(ret->path, src);
+	if (ret->held && !server_lies_in(ret->path, src))
+		ret->held = find_alias(ret->path, sizeof(ret->path), src);
 	return 0;
 }
 

@@ -196,6 +196,17 @@ places() { # Polder's own
 	in_env -w "$top" -- "$F" create "$top/config/polder" 755 >"$OUT" 2>&1
 	check_out "a place that was not there yet cannot be made" '^E' \
 		in_env -w "$top" -- "$F" rename "$top/config/polder" "$top/config/x"
+	if have_root; then # the same tree under another name
+		mkdir "$T/alias"
+		mount --bind "$top" "$T/alias"
+		check_out "covered under another name, too" '^\.$' in_env -r "$T/alias" -- \
+			sh -c "cd $T/alias/run/polder && find ."
+		check_out "and not planted in" '^E' in_env -w "$T/alias" -- \
+			"$F" create "$T/alias/config/polder/evil" 644
+		check_err "nor granted itself" 'belongs to Polder' \
+			in_env -r "$T/alias/run/polder/journal" -- true
+		umount "$T/alias"
+	fi
 	check_err "--root is guarded, too" 'belongs to Polder' \
 		in_env --root "$top/data/polder" -- true
 }
