@@ -40,6 +40,7 @@ struct build {
 	struct spec *spec;
 	int root, pool, empty;
 	unsigned next;   /* names in the pool */
+	char known[32];  /* a directory that is there, while own_ground */
 	bool own_ground; /* nothing of anybody else is below root yet */
 	bool made_empty_file;
 	dev_t ours[2];
@@ -336,14 +337,18 @@ static int put_dir(struct build *b, struct spec_mount *m, struct err *err)
 static int new_name(struct build *b, const char *path, int *owned, int *ret_dir,
 		    const char **ret_leaf, struct err *err)
 {
+	size_t dir_len = (size_t)(strrchr(path, '/') - path);
 	int r;
 
 	*ret_dir = b->root;
 	*ret_leaf = path + 1;
-	if (b->own_ground && !strchr(path + 1, '/'))
+	if (b->own_ground && (dir_len == 0 || (strlen(b->known) == dir_len &&
+					       strncmp(b->known, path, dir_len) == 0)))
 		return 0;
 	r = parent_of(b, path, owned, ret_leaf, err);
 	*ret_dir = *owned;
+	if (r == 0 && dir_len < sizeof(b->known))
+		(void)snprintf(b->known, sizeof(b->known), "%.*s", (int)dir_len, path);
 	return r;
 }
 

@@ -21,16 +21,21 @@ static void show(struct spec *s, const char *path)
 	struct spec_mount *m;
 	char target[512];
 	struct stat st;
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	ssize_t n;
 
-	if (n > 0) {
-		target[n] = '\0';
+	if (lstat(path, &st) < 0)
+		return;
+	if (S_ISLNK(st.st_mode)) {
+		n = readlink(path, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
 		if (str_starts(target, "/usr/") || str_starts(target, "../usr/")) {
 			(void)spec_add_mount(s, SPEC_MOUNT_SYMLINK, target, path);
 			return;
 		}
+		if (stat(path, &st) < 0)
+			return;
 	}
-	if (stat(path, &st) < 0 || (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)))
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 		return;
 	m = spec_add_mount(s, SPEC_MOUNT_BIND, path, path);
 	m->flags = SPEC_MOUNT_RO | SPEC_MOUNT_NOEXEC | SPEC_MOUNT_OPTIONAL |
