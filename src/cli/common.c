@@ -181,6 +181,19 @@ static bool from_terminal(int fd, bool detachable, bool *pending, bool *ret_eof)
 	return false;
 }
 
+/* The other side is a terminal, where the end of input is a character; the second one is
+ * for a line that has no end. */
+static void end_input(int master)
+{
+	struct termios t;
+
+	if (tcgetattr(master, &t) == 0 && (t.c_lflag & ICANON)) {
+		const char eof[2] = { (char)t.c_cc[VEOF], (char)t.c_cc[VEOF] };
+
+		(void)fd_write_all(master, eof, sizeof(eof), NULL);
+	}
+}
+
 bool cli_relay(int fd, bool detachable, void (*on_resize)(void *, uint16_t, uint16_t),
 	       void *userdata)
 {
@@ -213,6 +226,8 @@ bool cli_relay(int fd, bool detachable, void (*on_resize)(void *, uint16_t, uint
 		}
 		if (p[1].revents)
 			detached = from_terminal(fd, detachable, &pending, &eof);
+		if (eof && p[1].fd == 0 && !tty && isatty(fd))
+			end_input(fd);
 		if (eof)
 			p[1].fd = -1;
 		if (p[2].revents && on_resize) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* polder exec: one more program in an environment that runs, under the same walls. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,14 @@ static void resize(void *userdata, uint16_t rows, uint16_t cols)
 	(void)ioctl(x->master, TIOCSWINSZ, &ws);
 }
 
+/* Nobody has the other side of the terminal open any more. */
+static bool is_hung_up(int master)
+{
+	struct pollfd p = { .fd = master };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
 static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec *x, char **argv,
 		   size_t n, int *ret_code, struct err *err)
 {
@@ -33,7 +42,7 @@ static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec 
 	struct enter in = { .argv = (const char *const *)argv, .n_argv = n, .vars = x->vars,
 			    .n_vars = x->n_vars, .chdir = x->chdir,
 			    .fds = x->tty ? NULL : streams };
-	struct client_answer a;
+	struct client_answer a, terminal;
 	auto_fd sock = -1;
 	int r;
 
@@ -42,10 +51,15 @@ static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec 
 	if (r == 0)
 		r = client_answer(sock, &a, err);
 	if (r == 0 && a.code == CTL_MASTER) {
-		x->master = a.fd;
-		(void)cli_relay(a.fd, false, resize, x);
-		client_answer_fini(&a);
+		terminal = a;
+		x->master = terminal.fd;
+		(void)cli_relay(terminal.fd, false, resize, x);
+		/* While it ends by itself, a closed terminal would kill it in its exit; if it
+		 * was us who stopped to listen, that is what tells it. */
+		if (!is_hung_up(terminal.fd))
+			client_answer_fini(&terminal);
 		r = client_answer(sock, &a, err);
+		client_answer_fini(&terminal);
 	}
 	if (r != 0)
 		return r;
@@ -59,6 +73,9 @@ static int add_var(struct exec *x, const char *text, struct str *keep, struct er
 	if (x->n_vars == ARRAY_LEN(x->vars))
 		return err_set(err, PE_USAGE, "more than %zu variables",
 			       ARRAY_LEN(x->vars));
+	if (*text == '=' || !*text)
+		return err_set(err, PE_USAGE, "-e '%s': write VAR=VALUE, or VAR to pass it on",
+			       text);
 	if (!strchr(text, '=')) {
 		const char *value = getenv(text);
 
