@@ -26,6 +26,7 @@
 #include "tender/tender-internal.h"
 
 #define CONNS 64
+#define CONNS_QUICK 8 /* of them for requests that are answered at once, and stop */
 #define READY_EVERY_MS 20
 #define READY_DEFAULT_MS 30000
 
@@ -508,14 +509,30 @@ static void verb_open(struct conn *cn, struct rbuf *body)
 static const struct {
 	verb_fn *fn;
 	bool while_starting;
+	bool stays; /* the connection does, for as long as anything runs */
 } verbs[CTL_VERB_COUNT] = {
-	[CTL_STATUS] = { verb_status, true },  [CTL_SIGNAL] = { verb_signal, false },
-	[CTL_STOP] = { verb_stop, true },      [CTL_PAUSE] = { verb_pause, false },
-	[CTL_RESUME] = { verb_pause, false },  [CTL_WAIT] = { verb_wait, true },
-	[CTL_ATTACH] = { verb_attach, false }, [CTL_WINSIZE] = { verb_winsize, false },
-	[CTL_EXEC] = { verb_exec, false },     [CTL_OPEN] = { verb_open, false },
-	[CTL_READY] = { verb_ready, true },
+	[CTL_STATUS] = { verb_status, true, false },
+	[CTL_SIGNAL] = { verb_signal, false, false },
+	[CTL_STOP] = { verb_stop, true, false },
+	[CTL_PAUSE] = { verb_pause, false, false },
+	[CTL_RESUME] = { verb_pause, false, false },
+	[CTL_WAIT] = { verb_wait, true, true },
+	[CTL_ATTACH] = { verb_attach, false, true },
+	[CTL_WINSIZE] = { verb_winsize, false, false },
+	[CTL_EXEC] = { verb_exec, false, true },
+	[CTL_OPEN] = { verb_open, false, false },
+	[CTL_READY] = { verb_ready, true, true },
 };
+
+/* So that somebody can always stop it. */
+static bool is_crowded(const struct control *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < CONNS; i++)
+		n += c->conns[i].state != CONN_FREE;
+	return n > CONNS - CONNS_QUICK;
+}
 
 static void serve(struct conn *cn, const char *buf, size_t len)
 {
@@ -532,6 +549,8 @@ static void serve(struct conn *cn, const char *buf, size_t len)
 	else if (t->state == TENDER_ENDED ||
 		 (t->state == TENDER_STARTING && !verbs[cn->head.verb].while_starting))
 		refuse(cn, CTL_REFUSED, "it is not running");
+	else if (verbs[cn->head.verb].stays && is_crowded(cn->c))
+		refuse(cn, CTL_REFUSED, "too many wait for it or are inside it already");
 	else
 		verbs[cn->head.verb].fn(cn, &body);
 }

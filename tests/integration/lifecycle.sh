@@ -92,6 +92,11 @@ exec_in() {
 	check "10 MB both ways, unchanged" both_ways
 	check "many at once" side_by_side
 	check "one that is killed ends its program" exec_killed
+	check_rc 125 "a variable without a name" polder exec -e =x room -- true
+	check_out "-t, and input that is no terminal" 'hi' piped 'hi\n' polder exec -t room -- cat
+	check_out "that does not end in a line" 'hi' piped 'hi' polder exec -t room -- cat
+	check_out "and with nothing" '^0' piped '' polder exec -t room -- wc -c
+	check "many who wait leave room for stop" crowd
 	polder rm -f room >/dev/null
 	polder run -n room -d -- true >/dev/null
 	check "it ends" polder wait room
@@ -100,6 +105,24 @@ exec_in() {
 	polder rm room >/dev/null
 }
 # shellcheck disable=SC2069
+piped() { # TEXT CMD…
+	local text=$1
+	shift
+	printf "$text" | "$@"
+}
+crowd() {
+	local i all=()
+	polder run -n crowded -d -- sleep 1000 || return
+	for i in $(seq 70); do
+		polder wait crowded >/dev/null 2>"crowd.$i" &
+		all+=($!)
+	done
+	until_ok 20 grep -q 'too many' crowd.*
+	polder exec crowded -- true && return 1
+	polder show crowded && polder rm -f crowded || return
+	wait "${all[@]}"
+	rm -f crowd.*
+}
 only_err() { polder exec room -- sh -c 'echo o; echo e >&2' 2>&1 >/dev/null; }
 both_ways() { cat random | polder exec room -- cat | cmp - random; }
 side_by_side() {
