@@ -18,6 +18,8 @@
 
 #include "server/server-internal.h"
 
+#define WAY_MAX 64 /* directories; a deeper path is not looked at further up */
+
 bool server_lies_in(const char *inner, const char *outer)
 {
 	size_t n = strlen(outer);
@@ -76,38 +78,55 @@ static void make_way(const char *path)
 	(void)mkdir(path, 0700);
 }
 
-/* The rest of path below dir, compared by what is there and not by name, so that a mount
- * of dir elsewhere is found as well; NULL: it does not lie there. */
-static const char *rest_below(const char *path, const char *dir)
+/* A path and every directory above it, by what is there: a mount of the same directory
+ * elsewhere has another name. */
+struct way {
+	size_t n; /* 0: path is not there */
+	struct {
+		dev_t dev;
+		ino_t ino;
+		size_t len; /* of the name, in path */
+	} at[WAY_MAX];
+};
+
+static void read_way(struct way *w, const char *path)
 {
 	char part[4096];
-	struct stat top, st;
-	size_t n = strlen(path);
+	size_t len = strlen(path);
+	struct stat st;
 
-	if (stat(dir, &top) < 0 || n >= sizeof(part))
-		return NULL;
-	memcpy(part, path, n + 1);
-	for (;;) {
-		if (stat(part, &st) == 0 && st.st_dev == top.st_dev &&
-		    st.st_ino == top.st_ino)
-			return path + (n == 1 ? 0 : n);
-		if (n <= 1)
-			return NULL;
-		while (n > 1 && part[n - 1] != '/')
-			n--;
-		n -= n > 1;
-		part[n] = '\0';
+	w->n = 0;
+	if (len >= sizeof(part))
+		return;
+	memcpy(part, path, len + 1);
+	while (w->n < WAY_MAX && stat(part, &st) == 0) {
+		w->at[w->n].dev = st.st_dev;
+		w->at[w->n].ino = st.st_ino;
+		w->at[w->n++].len = len;
+		if (len <= 1)
+			return;
+		while (len > 1 && part[len - 1] != '/')
+			len--;
+		len -= len > 1;
+		part[len] = '\0';
 	}
 }
 
-/* Makes path the name that it has in src, if it lies there under another. */
-static bool find_alias(char *path, size_t size, const char *src)
+/* The rest of path below what `top` is the way to; NULL: it does not lie there. */
+static const char *rest_below(const char *path, const struct way *w,
+			      const struct way *top)
 {
-	const char *rest = rest_below(path, src);
+	for (size_t i = 0; top->n > 0 && i < w->n; i++)
+		if (w->at[i].dev == top->at[0].dev && w->at[i].ino == top->at[0].ino)
+			return path + (w->at[i].len == 1 ? 0 : w->at[i].len);
+	return NULL;
+}
+
+/* Makes path, or what is left of it, a name in src. */
+static bool rename_below(char *path, size_t size, const char *rest, const char *src)
+{
 	char name[4096];
-	int n = rest ? snprintf(name, sizeof(name), "%s%s", streq(src, "/") ? "" : src,
-				rest) :
-		       -1;
+	int n = snprintf(name, sizeof(name), "%s%s", streq(src, "/") ? "" : src, rest);
 
 	if (n < 0 || (size_t)n >= sizeof(name) || (size_t)n >= size)
 		return false;
@@ -122,8 +141,12 @@ struct place {
 
 /* What is not there cannot be covered, so it is made, where the program could make it. */
 static int find_place(struct place *ret, const char *path, const struct server_ctx *cx,
-		      const char *src, bool writable, struct err *err)
+		      const char *src, const struct way *src_way, bool writable,
+		      struct err *err)
 {
+	const char *rest;
+	struct way way;
+
 	ret->held = false;
 	if (cx->own_dirs && server_lies_in(src, cx->own_dirs))
 		return 0;
@@ -132,12 +155,15 @@ static int find_place(struct place *ret, const char *path, const struct server_c
 	ret->held = realpath(path, ret->path);
 	if (!ret->held)
 		(void)snprintf(ret->path, sizeof(ret->path), "%s", path);
-	if (server_lies_in(src, ret->path) || rest_below(src, ret->path))
+	read_way(&way, ret->path);
+	if (server_lies_in(src, ret->path) || rest_below(src, src_way, &way))
 		return err_set(err, PE_REFUSED,
 			       "'%s' belongs to Polder itself and is granted to nobody",
 			       src);
-	if (ret->held && !server_lies_in(ret->path, src))
-		ret->held = find_alias(ret->path, sizeof(ret->path), src);
+	if (ret->held && !server_lies_in(ret->path, src)) {
+		rest = rest_below(ret->path, &way, src_way);
+		ret->held = rest && rename_below(ret->path, sizeof(ret->path), rest, src);
+	}
 	return 0;
 }
 
@@ -150,9 +176,12 @@ int guard_places(struct spec *s, const struct server_ctx *cx, const char *src,
 			server_lies_in(cx->programs, src) && !streq(cx->programs, src);
 	struct place places[ARRAY_LEN(paths)];
 	size_t from = s->n_mounts;
+	struct way src_way;
 
+	read_way(&src_way, src);
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-		int r = find_place(&places[i], paths[i], cx, src, writable, err);
+		int r = find_place(&places[i], paths[i], cx, src, &src_way, writable,
+				   err);
 
 		if (r != 0)
 			return r;
