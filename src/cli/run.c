@@ -292,8 +292,17 @@ static int decide(struct run *run, struct err *err)
 /* A name that is there and stopped is started again, as it is asked for now. */
 static int find_stopped(struct run *run, struct err *err)
 {
-	return run->name ? launch_find_stopped(run->st.reg, run->name, &run->again, err) :
-			   0;
+	int r = run->name ?
+			launch_find_stopped(run->st.reg, run->name, &run->again, err) :
+			0;
+
+	if (r == 0 && run->again && run->rm)
+		return err_set(err, PE_EXISTS,
+			       "'%s' is kept already, and --rm would remove it in the end, "
+			       "with its home and all that it owns: leave --rm out, or polder "
+			       "rm %s first",
+			       run->name, run->name);
+	return r;
 }
 
 static void print_started(const struct run *run, const struct launched *up)

@@ -207,6 +207,9 @@ names() {
 	check_out "is kept" '^one .*stopped' polder ps
 	check_out "and runs again, with its home" '^first$' run -n one -- sh -c 'cat ~/f'
 	check_out "as it is asked for now" '^second$' run -n one -- echo second
+	check_rc 125 "--rm does not take what was kept before" run --rm -n one -- true
+	check_err "and says so" "'one' is kept already" run --rm -n one -- true
+	check_out "its home is still there" '^first$' run -n one -- sh -c 'cat ~/f'
 	check "a running one" run -n two -d -- sleep 1000
 	check_rc 125 "cannot be run" run -n two -- true
 	check_err "and says what can be" "'two' is running already: polder exec" run -n two -- true
