@@ -94,13 +94,20 @@ environments:
     run: [python3, /use.py, /in, env-rw]
     slots: {/in: env:owner/tree, /use.py: "./use.py,ro"}
 YAML
+	if [ "$ME" = root ]; then
+		check_err "as root one writes no other's files: told, with what can be done" \
+			'can only be read: started by root.*add ,ro' me polder up pair.yaml
+		sed -i '/^  writer:/,$d' pair.yaml
+	fi
 	check "a pair starts" me polder up pair.yaml
 	me polder wait pair.reader
-	me polder wait pair.writer
 	reads_like "what another exposes, with ro, carries files alone" "$(none_of)" \
 		me polder logs pair.reader
-	check_out "without ro it is shared" "connected" me polder logs pair.writer
-	check_out "its FIFO too" "got env-rw" me polder logs pair.owner
+	if [ "$ME" != root ]; then
+		me polder wait pair.writer
+		check_out "without ro it is shared" "connected" me polder logs pair.writer
+		check_out "its FIFO too" "got env-rw" me polder logs pair.owner
+	fi
 	check_no_out "and nothing came from the reader" "env-ro" me polder logs pair.owner
 	me polder down --rm pair.yaml >/dev/null 2>&1
 }
