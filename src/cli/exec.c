@@ -35,12 +35,15 @@ static bool is_hung_up(int master)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
 }
 
-static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec *x, char **argv,
-		   size_t n, int *ret_code, struct err *err)
+static int exec_in(struct cli_state *st, const struct reg_entry *e, struct exec *x,
+		   char **argv, size_t n, int *ret_code, struct err *err)
 {
 	static const int streams[3] = { 0, 1, 2 };
-	struct enter in = { .argv = (const char *const *)argv, .n_argv = n, .vars = x->vars,
-			    .n_vars = x->n_vars, .chdir = x->chdir,
+	struct enter in = { .argv = (const char *const *)argv,
+			    .n_argv = n,
+			    .vars = x->vars,
+			    .n_vars = x->n_vars,
+			    .chdir = x->chdir,
 			    .fds = x->tty ? NULL : streams };
 	struct client_answer a, terminal;
 	auto_fd sock = -1;
@@ -74,8 +77,8 @@ static int add_var(struct exec *x, const char *text, struct str *keep, struct er
 		return err_set(err, PE_USAGE, "more than %zu variables",
 			       ARRAY_LEN(x->vars));
 	if (*text == '=' || !*text)
-		return err_set(err, PE_USAGE, "-e '%s': write VAR=VALUE, or VAR to pass it on",
-			       text);
+		return err_set(err, PE_USAGE,
+			       "-e '%s': write VAR=VALUE, or VAR to pass it on", text);
 	if (!strchr(text, '=')) {
 		const char *value = getenv(text);
 

@@ -297,11 +297,12 @@ static int find_stopped(struct run *run, struct err *err)
 			0;
 
 	if (r == 0 && run->again && run->rm)
-		return err_set(err, PE_EXISTS,
-			       "'%s' is kept already, and --rm would remove it in the end, "
-			       "with its home and all that it owns: leave --rm out, or polder "
-			       "rm %s first",
-			       run->name, run->name);
+		return err_set(
+			err, PE_EXISTS,
+			"'%s' is kept already, and --rm would remove it in the end, "
+			"with its home and all that it owns: leave --rm out, or polder "
+			"rm %s first",
+			run->name, run->name);
 	return r;
 }
 

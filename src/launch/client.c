@@ -63,10 +63,11 @@ static int check_awake(const struct reg_entry *e, int sock, enum ctl_verb verb,
 		return kill(peer.pid, SIGCONT) == 0 ?
 			       0 :
 			       err_sys(err, "cannot wake the tender of '%s'", e->name);
-	return err_set(err, PE_BUSY,
-		       "'%s' is suspended in its terminal (Ctrl-Z): fg there lets it go on, "
-		       "polder stop ends it",
-		       e->name);
+	return err_set(
+		err, PE_BUSY,
+		"'%s' is suspended in its terminal (Ctrl-Z): fg there lets it go on, "
+		"polder stop ends it",
+		e->name);
 }
 
 int client_ask(struct registry *reg, const struct reg_entry *e, enum ctl_verb verb,

@@ -91,7 +91,8 @@ static void plan_cwd(struct spec *s, const struct genv *e, const struct server_c
 	s->cwd = spec_str(s, e->chdir ? e->chdir : cx->cwd);
 	if (e->chdir || !m || streq(cx->cwd, "/"))
 		return;
-	if (m->kind == SPEC_MOUNT_SCRATCH && (!(m->flags & SPEC_MOUNT_RO) || streq(m->dst, "/")))
+	if (m->kind == SPEC_MOUNT_SCRATCH &&
+	    (!(m->flags & SPEC_MOUNT_RO) || streq(m->dst, "/")))
 		(void)spec_add_mount(s, SPEC_MOUNT_DIR, NULL, cx->cwd);
 	else if (!is_there(m, cx->cwd))
 		s->cwd = spec_str(s, "/");

@@ -123,7 +123,7 @@ crowd() {
 	wait "${all[@]}"
 	rm -f crowd.*
 }
-only_err() { polder exec room -- sh -c 'echo o; echo e >&2' 2>&1 >/dev/null; }
+only_err() { { polder exec room -- sh -c 'echo o; echo e >&2' >/dev/null; } 2>&1; }
 both_ways() { cat random | polder exec room -- cat | cmp - random; }
 side_by_side() {
 	local i pids=''
