@@ -97,6 +97,7 @@ YAML
 	if [ "$ME" = root ]; then
 		check_err "as root one writes no other's files: told, with what can be done" \
 			'can only be read: started by root.*add ,ro' me polder up pair.yaml
+		me polder down --rm pair.yaml >/dev/null 2>&1
 		sed -i '/^  writer:/,$d' pair.yaml
 	fi
 	check "a pair starts" me polder up pair.yaml
