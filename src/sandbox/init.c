@@ -37,6 +37,7 @@
  * Trust: init reads nothing that the program writes, but signals and wait statuses.
  */
 #include <errno.h>
+#include <linux/futex.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/securebits.h>
@@ -250,9 +251,32 @@ static void send_shadows(struct init *in)
 			(void)chan_send(in->st->chan, &m, &in->spec->mounts[i].fd, 1);
 }
 
+/* For a word of the payload, which somebody may have killed (the kernel, out of memory). */
+static void await_payload(struct init *in, uint32_t *word)
+{
+	const struct timespec a_while = { .tv_nsec = 200 * 1000 * 1000 };
+	siginfo_t si = { .si_pid = 0 };
+	struct err err = ERR_INIT;
+
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0) {
+		(void)SYS4(SYS_futex, word, FUTEX_WAIT, 0, &a_while);
+		if (waitid(P_PID, (id_t)in->pid, &si,
+			   WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
+		    si.si_pid != in->pid || __atomic_load_n(word, __ATOMIC_ACQUIRE))
+			continue;
+		fail(in,
+		     err_set(&err, PE_REFUSED,
+			     "the program's task was killed while it was being started; "
+			     "is "
+			     "its memory limit too small?"),
+		     &err);
+	}
+}
+
 static void join_network(struct init *in)
 {
-	if (!meet_wait(in->meet, &in->meet->net_ready))
+	await_payload(in, &in->meet->net_ready);
+	if (__atomic_load_n(&in->meet->failed, __ATOMIC_ACQUIRE))
 		fail_sys(in, in->meet->error, payload_step_text(in->meet->step));
 	if (in->meet->netfd >= 0 && SYS2(SYS_setns, in->meet->netfd, CLONE_NEWNET) < 0)
 		fail_sys(in, -EPERM, "cannot join the environment's network");
@@ -265,7 +289,7 @@ static void report_start(struct init *in)
 	int32_t report[2] = { 0 };
 	long n;
 
-	futex_wait(&in->meet->unshared, 0);
+	await_payload(in, &in->meet->unshared);
 	sys_close(in->payload.exec_pipe);
 	do {
 		n = sys_read(in->exec_pipe, report, sizeof(report));

@@ -20,7 +20,7 @@
 #include "sandbox/lockdown.h"
 #include "sandbox/sandbox-internal.h"
 
-void futex_wait(uint32_t *word, uint32_t while_value)
+static void futex_wait(uint32_t *word, uint32_t while_value)
 {
 	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == while_value)
 		(void)SYS4(SYS_futex, word, FUTEX_WAIT, while_value, 0);
@@ -93,9 +93,11 @@ int payload_ids(uint32_t flags, uint32_t uid, uint32_t gid)
 int payload_limits(uint32_t flags, uint64_t pids)
 {
 	/* 0 would not stop a core_pattern that is a pipe; 1 does. */
-	struct rlimit core = { 1, 1 }, nproc = { pids, pids };
+	struct rlimit core = { 1, 1 }, nproc = { pids, pids }, none = { 0, 0 };
 	long r = SYS4(SYS_prlimit64, 0, RLIMIT_CORE, &core, 0);
 
+	if (r == 0) /* real-time scheduling would starve the host */
+		r = SYS4(SYS_prlimit64, 0, RLIMIT_RTPRIO, &none, 0);
 	if (r == 0 && (flags & SPEC_LIMIT_PIDS_RLIMIT))
 		r = SYS4(SYS_prlimit64, 0, RLIMIT_NPROC, &nproc, 0);
 	return (int)r;

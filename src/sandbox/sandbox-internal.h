@@ -88,7 +88,6 @@ int payload_exec(char *const *argv, char *const *envp);
 const char *payload_step_text(int step);
 int loopback_up(void);
 
-void futex_wait(uint32_t *word, uint32_t while_value);
 void futex_set(uint32_t *word, uint32_t value);
 /* Waits until *word is set or meet->failed; false if failed. */
 bool meet_wait(struct rendezvous *meet, uint32_t *word);
