@@ -27,7 +27,7 @@ running() {
 	send stty size; echo e""nd\n
 	expect 24 80\r
 	size 33 99
-	send stty size; echo e""nd\n
+	send until stty size | grep '33 99'; do sleep 0.1; done\n
 	expect 33 99\r
 	send exit 4\n
 	expect READY
@@ -226,8 +226,8 @@ attaching() {
 	send echo in""side\n
 	expect inside\r
 	size 31 77
-	send stty size\n
-	expect 31 77
+	send until stty size | grep '31 77'; do sleep 0.1; done\n
+	expect 31 77\r
 	send \x10\x11
 	expect READY
 	send echo rc $?\n
@@ -260,7 +260,7 @@ executing() {
 	expect 24 80\r
 	expect ^end\r
 	size 40 100
-	send stty size; echo e""nd\n
+	send until stty size | grep '40 100'; do sleep 0.1; done\n
 	expect 40 100\r
 	send sh -c 'echo "g"o; exec sleep 1000'\n
 	expect go\r
