@@ -194,6 +194,39 @@ static void end_input(int master)
 	}
 }
 
+/* Who is killed while the terminal is raw gives it back first. Handlers, since a write to
+ * a terminal that nobody reads may have to be interrupted. */
+static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE };
+static struct termios before_raw;
+
+static void on_fatal(int sig)
+{
+	(void)tcsetattr(0, TCSANOW, &before_raw);
+	(void)raise(sig); /* the handler is reset */
+}
+
+static void guard_terminal(const struct termios *saved)
+{
+	const struct sigaction die = { .sa_handler = on_fatal,
+				       .sa_flags = (int)(SA_RESETHAND | SA_NODEFER) };
+	struct sigaction old;
+
+	before_raw = *saved;
+	for (size_t i = 0; i < ARRAY_LEN(fatal); i++)
+		if (sigaction(fatal[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+			(void)sigaction(fatal[i], &die, NULL);
+}
+
+static void unguard_terminal(void)
+{
+	const struct sigaction usual = { .sa_handler = SIG_DFL };
+	struct sigaction old;
+
+	for (size_t i = 0; i < ARRAY_LEN(fatal); i++)
+		if (sigaction(fatal[i], NULL, &old) == 0 && old.sa_handler == on_fatal)
+			(void)sigaction(fatal[i], &usual, NULL);
+}
+
 bool cli_relay(int fd, bool detachable, void (*on_resize)(void *, uint16_t, uint16_t),
 	       void *userdata)
 {
@@ -211,6 +244,7 @@ bool cli_relay(int fd, bool detachable, void (*on_resize)(void *, uint16_t, uint
 	p[2] = (struct pollfd){ .fd = signalfd(-1, &winch, SFD_CLOEXEC),
 				.events = POLLIN };
 	if (tty) {
+		guard_terminal(&saved);
 		raw = saved;
 		cfmakeraw(&raw);
 		(void)tcsetattr(0, TCSADRAIN, &raw);
@@ -239,8 +273,10 @@ bool cli_relay(int fd, bool detachable, void (*on_resize)(void *, uint16_t, uint
 			on_resize(userdata, rows, cols);
 		}
 	}
-	if (tty)
+	if (tty) {
 		(void)tcsetattr(0, TCSADRAIN, &saved);
+		unguard_terminal();
+	}
 	if (p[2].fd >= 0)
 		(void)close(p[2].fd);
 	return detached;

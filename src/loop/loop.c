@@ -44,20 +44,29 @@ void loop_del(struct loop *l, struct source *src)
 	src->fd = -1;
 }
 
-int loop_run(struct loop *l, struct err *err)
+int loop_step(struct loop *l, int timeout_ms)
 {
 	struct epoll_event ev;
+	int n;
 
+	do
+		n = epoll_wait(l->epfd, &ev, 1, timeout_ms);
+	while (n < 0 && errno == EINTR);
+	if (n == 1) {
+		struct source *src = ev.data.ptr;
+
+		src->fn(src, ev.events);
+	}
+	return n < 0 ? -errno : n == 0 ? PE_BUSY : 0;
+}
+
+int loop_run(struct loop *l, struct err *err)
+{
 	while (!l->quit) {
-		int n = epoll_wait(l->epfd, &ev, 1, -1);
+		int r = loop_step(l, -1);
 
-		if (n < 0 && errno != EINTR)
-			return err_sys(err, "cannot wait for events");
-		if (n == 1) {
-			struct source *src = ev.data.ptr;
-
-			src->fn(src, ev.events);
-		}
+		if (r < 0)
+			return err_neg(err, r, "cannot wait for events");
 	}
 	return 0;
 }

@@ -35,6 +35,8 @@ void loop_fini(struct loop *l);
 int loop_add(struct loop *l, struct source *src, int fd, uint32_t events, source_fn *fn);
 void loop_want(struct loop *l, struct source *src, uint32_t events);
 void loop_del(struct loop *l, struct source *src);
+/* One event; PE_BUSY: none came in that time (-1: as long as it takes). */
+int loop_step(struct loop *l, int timeout_ms);
 /* Until .quit is set by a handler. */
 int loop_run(struct loop *l, struct err *err);
 

@@ -12,7 +12,9 @@
  * out is logged (two files of bounded size) and goes to whoever is attached; a client
  * that does not keep up loses its attachment, never the program its output.
  *
- * Backpressure: one buffer each way; what does not fit is not read.
+ * Backpressure: one buffer each way; what does not fit is not read. The terminal is
+ * opened anew, so that it does not block the tender when nobody reads it; what it has
+ * not taken when the program ends is waited for, until somebody asks for the end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +33,7 @@
 #define DEFAULT_COLS 80
 /* A terminal may block in the middle of a longer write. */
 #define TTY_CHUNK 256u
+#define HURRY_MS 200
 
 struct client {
 	struct source src;
@@ -43,6 +46,7 @@ struct console {
 	struct source master; /* the pty's, or the read end of a fake one's output */
 	struct source tty_in, tty_out;
 	int in_fd, out_fd; /* the person's terminal; -1 */
+	int own_out;       /* out_fd, if it is opened anew; -1 */
 	bool raw, is_pipe;
 	bool plain_output; /* the terminal translates line ends, not the pty */
 	struct termios saved;
@@ -73,6 +77,15 @@ static void want(struct console *c)
 	loop_want(l, &c->master,
 		  (space(&c->out) ? EPOLLIN : 0u) |
 			  (c->in.to > c->in.from ? EPOLLOUT : 0u));
+	for (size_t i = 0; i < CLIENTS; i++)
+		loop_want(l, &c->clients[i].src, space(&c->in) ? EPOLLIN : 0);
+}
+
+/* Nobody has the other side open, or there is no room for what it says: the hangup is
+ * told for ever, so only changes are heard. */
+static void want_changes(struct console *c)
+{
+	loop_want(&c->t->loop, &c->master, EPOLLIN | EPOLLOUT | EPOLLET);
 }
 
 /* ---- the log ---- */
@@ -127,9 +140,11 @@ static void on_client(struct source *src, uint32_t events)
 	struct console *c = cl->t->console;
 	ssize_t n;
 
-	(void)events;
-	if (space(&c->in) == 0)
+	if (space(&c->in) == 0) {
+		if (events & (EPOLLHUP | EPOLLERR))
+			detach(cl);
 		return;
+	}
 	n = recv(src->fd, c->in.buf + c->in.to, space(&c->in), MSG_DONTWAIT);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 		detach(cl);
@@ -203,16 +218,19 @@ static void on_master(struct source *src, uint32_t events)
 	if ((events & (EPOLLIN | EPOLLHUP)) && space(&c->out) && !read_master(c)) {
 		int fd = src->fd;
 
-		/* Nobody has the other side open now; a pty comes back when one opens it. */
+		/* A pty comes back when one opens its other side. */
 		if (c->is_pipe || c->t->state == TENDER_ENDED) {
 			loop_del(&c->t->loop, src);
 			(void)close(fd);
 			return;
 		}
-		loop_want(&c->t->loop, src, EPOLLET);
+		want_changes(c);
 		return;
 	}
-	want(c);
+	if ((events & EPOLLHUP) && !space(&c->out))
+		want_changes(c);
+	else
+		want(c);
 }
 
 /* True unless somebody else has the terminal now. */
@@ -254,8 +272,12 @@ static void on_tty_out(struct source *src, uint32_t events)
 	(void)events;
 	if (n > 0)
 		consume(&c->out, (size_t)n);
-	else if (n < 0 && errno != EINTR && errno != EAGAIN)
+	else if (n < 0 && errno != EINTR && errno != EAGAIN) {
+		/* The terminal is gone: what is written to it vanishes. */
 		loop_del(&c->t->loop, src);
+		c->out_fd = -1;
+		c->out.from = c->out.to = 0;
+	}
 	want(c);
 }
 
@@ -327,6 +349,22 @@ static void no_output_processing(struct console *c, int master)
 	}
 }
 
+/* A description of our own: whether it blocks is not the shell's business. A master
+ * cannot be opened again. */
+static void open_out(struct console *c)
+{
+	unsigned number;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", c->out_fd);
+	if (ioctl(c->out_fd, TIOCGPTN, &number) < 0)
+		c->own_out = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (c->own_out < 0) /* a number of its own, at least: it is in the loop twice */
+		c->own_out = fd_dup_above(c->out_fd, 3);
+	if (c->own_out >= 0)
+		c->out_fd = c->own_out;
+}
+
 void console_master(struct tender *t, int take_fd)
 {
 	struct console *c = t->console;
@@ -344,8 +382,10 @@ void console_master(struct tender *t, int take_fd)
 	set_raw(c);
 	if (c->in_fd >= 0)
 		(void)loop_add(&t->loop, &c->tty_in, c->in_fd, EPOLLIN, on_tty_in);
-	if (c->out_fd >= 0)
+	if (c->out_fd >= 0) {
+		open_out(c);
 		(void)loop_add(&t->loop, &c->tty_out, c->out_fd, 0, on_tty_out);
+	}
 }
 
 /* ---- opening and closing ---- */
@@ -451,7 +491,8 @@ int console_open(struct tender *t, struct sandbox_io *ret_io, struct err *err)
 		return err_oom(err);
 	c->t = t;
 	c->kind = s->console;
-	c->in_fd = c->out_fd = c->log = c->opened[0] = c->opened[1] = c->opened[2] = -1;
+	c->in_fd = c->out_fd = c->own_out = c->log = c->opened[0] = c->opened[1] =
+		c->opened[2] = -1;
 	c->master = c->tty_in = c->tty_out = SOURCE_INIT;
 	for (size_t i = 0; i < CLIENTS; i++)
 		c->clients[i].src = SOURCE_INIT;
@@ -488,8 +529,25 @@ static void drain(struct console *c)
 	while (c->master.fd >= 0 && (n = read(c->master.fd, buf, sizeof(buf))) > 0) {
 		log_write(c, buf, (size_t)n);
 		to_clients(c, buf, (size_t)n);
-		if (c->out_fd >= 0)
-			(void)fd_write_all(c->out_fd, buf, (size_t)n, NULL);
+	}
+}
+
+/* The same for the person's terminal, which may be slow, or frozen. */
+static void drain_to_terminal(struct console *c)
+{
+	struct tender *t = c->t;
+	ssize_t n;
+
+	while (c->tty_out.fd >= 0) {
+		while (c->master.fd >= 0 && space(&c->out) &&
+		       (n = read(c->master.fd, c->out.buf + c->out.to, space(&c->out))) >
+			       0)
+			c->out.to += (size_t)n;
+		if (c->out.to == c->out.from)
+			return;
+		loop_want(&t->loop, &c->tty_out, EPOLLOUT);
+		if (loop_step(&t->loop, t->hurry ? HURRY_MS : -1) != 0)
+			return;
 	}
 }
 
@@ -499,9 +557,7 @@ void console_close(struct tender *t)
 
 	if (!c)
 		return;
-	if (c->out_fd >= 0 && c->out.to > c->out.from)
-		(void)fd_write_all(c->out_fd, c->out.buf + c->out.from,
-				   c->out.to - c->out.from, NULL);
+	drain_to_terminal(c);
 	for (int i = 0; i < 3; i++)
 		if (c->opened[i] >= 0)
 			(void)close(c->opened[i]);
@@ -514,6 +570,8 @@ void console_close(struct tender *t)
 		(void)close(c->master.fd);
 	if (c->log >= 0)
 		(void)close(c->log);
+	if (c->own_out >= 0)
+		(void)close(c->own_out);
 	free(c);
 	t->console = NULL;
 }

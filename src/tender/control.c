@@ -44,6 +44,7 @@ struct conn {
 	struct control *c;
 	enum conn_state state;
 	struct ctl_head head;
+	uint64_t since; /* in the order of their coming */
 	pid_t watcher;
 	/* of a request that waits for the namespaces */
 	char *body;
@@ -58,7 +59,10 @@ struct control {
 	int dirfd;
 	struct conn conns[CONNS];
 	int nsfds[SANDBOX_NS_MAX];
+	int spare; /* given up for a moment where there are no descriptors left */
+	uint64_t n_came;
 	bool have_ns, asked_ns;
+	bool ready_over; /* it did not become ready in time */
 	uint64_t ready_left_ms;
 };
 
@@ -301,17 +305,18 @@ void control_child(struct tender *t, pid_t pid, int status)
 
 /* ---- readiness ---- */
 
+static const char not_ready[] = "it did not become ready in time";
+
 static void tell_ready(struct control *c, bool ready)
 {
 	c->t->ready = ready;
+	c->ready_over = !ready;
 	for (size_t i = 0; i < CONNS; i++)
 		if (c->conns[i].state == CONN_WAIT_READY) {
 			if (ready)
 				answer(&c->conns[i], CTL_OK, NULL);
 			else
-				refuse(&c->conns[i], CTL_REFUSED,
-				       "it did not become ready in "
-				       "time");
+				refuse(&c->conns[i], CTL_REFUSED, not_ready);
 		}
 }
 
@@ -340,7 +345,9 @@ static void on_ready_timer(struct source *src, uint32_t events)
 	(void)events;
 	if (read(fd, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return;
-	if (!c->t->ready && c->t->job->spec->ready_kind == 1 && path_is_there(c))
+	if (c->t->state == TENDER_ENDED)
+		c->ready_left_ms = 0;
+	else if (!c->t->ready && c->t->job->spec->ready_kind == 1 && path_is_there(c))
 		tell_ready(c, true);
 	c->ready_left_ms -= MIN(c->ready_left_ms, ticks * READY_EVERY_MS);
 	if (!c->t->ready && c->ready_left_ms > 0)
@@ -459,6 +466,8 @@ static void verb_ready(struct conn *cn, struct rbuf *body)
 	(void)body;
 	if (cn->c->t->ready)
 		answer(cn, CTL_OK, NULL);
+	else if (cn->c->ready_over)
+		refuse(cn, CTL_REFUSED, not_ready);
 	else
 		cn->state = CONN_WAIT_READY;
 }
@@ -530,8 +539,15 @@ static bool is_crowded(const struct control *c)
 	size_t n = 0;
 
 	for (size_t i = 0; i < CONNS; i++)
-		n += c->conns[i].state != CONN_FREE;
-	return n > CONNS - CONNS_QUICK;
+		n += c->conns[i].state != CONN_FREE && c->conns[i].state != CONN_NEW;
+	return n >= CONNS - CONNS_QUICK;
+}
+
+/* Its program has ended, and its last words wait for a slow terminal. */
+static void hurry(struct conn *cn)
+{
+	cn->state = CONN_WAIT_END;
+	cn->c->t->hurry = true;
 }
 
 static void serve(struct conn *cn, const char *buf, size_t len)
@@ -546,6 +562,8 @@ static void serve(struct conn *cn, const char *buf, size_t len)
 	}
 	if (cn->head.generation && cn->head.generation != t->job->spec->generation)
 		refuse(cn, CTL_STALE, "that was an earlier start of it");
+	else if (t->state == TENDER_ENDED && cn->head.verb == CTL_STOP)
+		hurry(cn);
 	else if (t->state == TENDER_ENDED ||
 		 (t->state == TENDER_STARTING && !verbs[cn->head.verb].while_starting))
 		refuse(cn, CTL_REFUSED, "it is not running");
@@ -570,8 +588,7 @@ static void on_conn(struct source *src, uint32_t events)
 	if (fd_recv(src->fd, buf, sizeof(buf), &len, cn->fds, CTL_MAX_FDS, &cn->n_fds,
 		    NULL) != 0 ||
 	    len == 0) {
-		cn->n_fds = 0;
-		drop(cn);
+		drop(cn); /* an empty message may carry descriptors, too */
 		return;
 	}
 	serve(cn, buf, len);
@@ -598,24 +615,69 @@ static bool may_ask(int fd)
 	       (peer.uid == geteuid() || peer.uid == 0) && same_user_namespace(peer.pid);
 }
 
+/* The one that has waited longest without asking anything; NULL: they all asked. */
+static struct conn *longest_idle(struct control *c)
+{
+	struct conn *found = NULL;
+
+	for (size_t i = 0; i < CONNS; i++)
+		if (c->conns[i].state == CONN_NEW &&
+		    (!found || c->conns[i].since < found->since))
+			found = &c->conns[i];
+	return found;
+}
+
+/* Who asks nothing makes room for who may. */
+static struct conn *free_conn(struct control *c)
+{
+	struct conn *idle;
+
+	for (size_t i = 0; i < CONNS; i++)
+		if (c->conns[i].state == CONN_FREE)
+			return &c->conns[i];
+	idle = longest_idle(c);
+	if (idle)
+		drop(idle);
+	return idle;
+}
+
+/* No descriptors are left: as long as somebody waits at the door, the loop would not
+ * rest. Who asks nothing goes, else who has just come. */
+static void turn_away(struct control *c)
+{
+	struct conn *idle = longest_idle(c);
+	int fd;
+
+	if (idle) {
+		drop(idle);
+		return;
+	}
+	if (c->spare >= 0)
+		(void)close(c->spare);
+	fd = accept4(c->listener.fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		(void)close(fd);
+	c->spare = fd_dup_above(c->listener.fd, 3);
+}
+
 static void on_listener(struct source *src, uint32_t events)
 {
 	struct control *c = container_of(src, struct control, listener);
 	int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct conn *cn;
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			turn_away(c);
 		return;
-	for (size_t i = 0; i < CONNS && may_ask(fd); i++) {
-		struct conn *cn = &c->conns[i];
-
-		if (cn->state != CONN_FREE)
-			continue;
-		*cn = (struct conn){ .c = c, .state = CONN_NEW };
+	}
+	cn = may_ask(fd) ? free_conn(c) : NULL;
+	if (cn) {
+		*cn = (struct conn){ .c = c, .state = CONN_NEW, .since = c->n_came++ };
 		if (loop_add(&c->t->loop, &cn->src, fd, EPOLLIN, on_conn) == 0)
 			return;
 		cn->state = CONN_FREE;
-		break;
 	}
 	(void)close(fd);
 }
@@ -651,6 +713,7 @@ int control_open(struct tender *t, int dirfd, struct err *err)
 	r = bind_in(dirfd, "ctl", SOCK_SEQPACKET, &fd, err);
 	if (r == 0)
 		r = loop_add(&t->loop, &c->listener, fd, EPOLLIN, on_listener);
+	c->spare = r == 0 ? fd_dup_above(fd, 3) : -1;
 	if (r == 0 && t->job->notify_fd >= 0)
 		r = loop_add(&t->loop, &c->notify, t->job->notify_fd, EPOLLIN, on_notify);
 	return r;
@@ -686,6 +749,8 @@ void control_close(struct tender *t)
 			(void)close(c->nsfds[i]);
 	if (c->listener.fd >= 0)
 		(void)close(c->listener.fd);
+	if (c->spare >= 0)
+		(void)close(c->spare);
 	if (c->notify.fd >= 0)
 		(void)close(c->notify.fd);
 	if (c->ready_timer.fd >= 0)

@@ -46,6 +46,7 @@ struct tender {
 	int fail_code;
 	struct err fail;
 	bool ready;
+	bool hurry; /* in ENDED: nobody wants to wait for what is still to be written */
 	struct console *console;
 	struct control *control;
 	struct cgroup cgroup;
@@ -67,7 +68,7 @@ void console_winsize(struct tender *t, uint16_t rows, uint16_t cols);
 /* The person's own terminal: its new size; its modes for us or for the shell. */
 void console_resized(struct tender *t);
 void console_suspend(struct tender *t, bool suspend);
-/* Brings out what is still in the pty, restores the terminal. */
+/* Brings out what is still in the pty, restores the terminal. The loop runs meanwhile. */
 void console_close(struct tender *t);
 
 /* ---- control.c ---- */

@@ -177,6 +177,11 @@ static void on_signal(struct source *src, uint32_t events)
 		console_resized(t);
 		return;
 	}
+	if (t->state == TENDER_ENDED) {
+		t->hurry |= si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT ||
+			    si.ssi_signo == SIGHUP || si.ssi_signo == SIGQUIT;
+		return;
+	}
 	if (t->job->background && si.ssi_signo == SIGTERM) {
 		tender_stop(t, SIGTERM, 10000);
 		return;
@@ -319,13 +324,15 @@ static int start(struct tender *t, struct err *err)
 
 static void finish(struct tender *t)
 {
+	t->state = TENDER_ENDED;
+	t->hurry |= t->stop_timer.fd >= 0;
 	sandbox_fini(&t->sb);
-	console_close(t);
 	cgroup_remove(&t->cgroup);
 	if (t->stop_timer.fd >= 0)
 		(void)close(t->stop_timer.fd);
 	if (t->deadline.fd >= 0)
 		(void)close(t->deadline.fd);
+	console_close(t);
 	if (t->signals.fd >= 0)
 		(void)close(t->signals.fd);
 	if (t->refresh.fd >= 0)
