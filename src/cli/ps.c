@@ -135,9 +135,9 @@ static void slots_text(const struct slot_rows *rows, struct str *out)
 		auto_str asked = STR_INIT;
 
 		str_add_printable(&asked, row->asked, 0);
-		str_addf(out, "  %-40s %s%s\n%42s cut: %s%s\n", str_text(&asked), row->enforced,
-			 row->weaker ? " (WEAKER than asked)" : "", "", row->cut,
-			 row->implied ? "; a default" : "");
+		str_addf(out, "  %-40s %s%s\n%42s cut: %s%s\n", str_text(&asked),
+			 row->enforced, row->weaker ? " (WEAKER than asked)" : "", "",
+			 row->cut, row->implied ? "; a default" : "");
 	}
 }
 
