@@ -141,6 +141,40 @@ never_ready() {
 	check "down" polder down --rm two.yaml
 }
 
+# The second word comes anywhere in the start: there is none yet, or it is stopped.
+stop_starting() {
+	local i rc
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		me_bg "$T/bin/polder" run -n early -d -- sleep 1000
+		sleep "0.00$((i * 2 % 10))"
+		polder stop -t 0 early 2>stop.err
+		rc=$?
+		wait "$PID"
+		polder rm -f early 2>/dev/null
+		[ $rc = 0 ] || grep -q "there is no environment" stop.err || {
+			cat stop.err >&2
+			return 1
+		}
+	done
+}
+
+ready_for_both() {
+	cat >slow.yaml <<-'E'
+	environments:
+	  slow:
+	    run: [sh, -c, "sleep 2; echo >/tmp/there; sleep 1000"]
+	    ready: {path: /tmp/there}
+	E
+	me_bg "$T/bin/polder" up slow.yaml
+	check "a first up has started it" until_ok 10 grep -q started "$BG_ERR"
+	check "a second up" polder up slow.yaml
+	check "waits for what the first has begun" polder exec slow.slow -- test -e /tmp/there
+	wait "$PID"
+	check "down" polder down --rm slow.yaml
+	check "stop reaches one that starts" stop_starting
+}
+
+each_user ready_for_both
 each_user peers
 each_user few_descriptors
 each_user consoles
