@@ -135,9 +135,12 @@ static void slots_text(const struct slot_rows *rows, struct str *out)
 		auto_str asked = STR_INIT;
 
 		str_add_printable(&asked, row->asked, 0);
-		str_addf(out, "  %-40s %s%s\n%42s cut: %s%s\n", str_text(&asked),
-			 row->enforced, row->weaker ? " (WEAKER than asked)" : "", "",
-			 row->cut, row->implied ? "; a default" : "");
+		str_addf(out, "  %-40s ", str_text(&asked));
+		if (asked.len > 40) /* a long one has its line for itself */
+			str_addf(out, "\n%43s", "");
+		str_addf(out, "%s%s\n%43scut: %s%s\n", row->enforced,
+			 row->weaker ? " (WEAKER than asked)" : "", "", row->cut,
+			 row->implied ? "; a default" : "");
 	}
 }
 
