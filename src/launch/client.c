@@ -7,8 +7,27 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "base/fd.h"
+
+#define START_MS 5000u
+#define START_STEP_MS 5u
+
+/* One that starts has no socket yet; it does not come where the start fails. */
+static bool await_socket(struct registry *reg, const struct reg_entry *e,
+			 unsigned *waited_ms)
+{
+	const struct timespec step = { .tv_nsec = START_STEP_MS * 1000000L };
+
+	if ((e->state != REG_CREATED && e->state != REG_STARTING) ||
+	    *waited_ms >= START_MS ||
+	    registry_wait(reg, &e->id, e->generation, 0, NULL) == 0)
+		return false;
+	(void)nanosleep(&step, NULL);
+	*waited_ms += START_STEP_MS;
+	return true;
+}
 
 static int connect_to(struct registry *reg, const struct reg_entry *e, int *ret_sock,
 		      struct err *err)
@@ -17,13 +36,24 @@ static int connect_to(struct registry *reg, const struct reg_entry *e, int *ret_
 	auto_free char *label = reg_entry_label(e);
 	auto_fd dir = -1, sock = -1;
 	int r = registry_open_run(reg, &e->id, &dir, err);
+	unsigned waited_ms = 0;
 
 	if (r != 0)
 		return err_set(err, PE_NOTFOUND, "'%s' is not running",
 			       label ? label : "");
 	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/ctl", dir);
-	if (sock < 0 || connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+	r = sock < 0 ? -1 : connect(sock, (struct sockaddr *)&addr, sizeof(addr));
+	while (r < 0 && sock >= 0 && (errno == ENOENT || errno == ECONNREFUSED)) {
+		int why = errno;
+
+		if (!await_socket(reg, e, &waited_ms)) {
+			errno = why;
+			break;
+		}
+		r = connect(sock, (struct sockaddr *)&addr, sizeof(addr));
+	}
+	if (r < 0)
 		return errno == ENOENT || errno == ECONNREFUSED ?
 			       err_set(err, PE_NOTFOUND, "'%s' is not running",
 				       label ? label : "") :
@@ -119,9 +149,9 @@ int client_answer(int sock, struct client_answer *ret, struct err *err)
 	if (!buf)
 		return err_oom(err);
 	r = fd_recv(sock, buf, CTL_MAX_BYTES, &len, &a.fd, 1, &n, err);
-	if (r != 0)
+	if (r != 0 && r != -ECONNRESET)
 		return r;
-	if (len == 0)
+	if (r != 0 || len == 0)
 		return err_set(err, PE_NOTFOUND, "its tender closed the connection");
 	r = ctl_decode(buf, len, &head, &body, err);
 	if (r == 0 && (head.code == CTL_REFUSED || head.code == CTL_STALE))

@@ -235,7 +235,6 @@ static void undo(struct up *u)
 
 static int stage(struct up *u, unsigned order, bool *ret_any, struct err *err)
 {
-	size_t before = u->n_started;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < u->g->n_envs; i++) {
@@ -248,10 +247,15 @@ static int stage(struct up *u, unsigned order, bool *ret_any, struct err *err)
 		if (r != 0)
 			err_prefix(err, "%s", env->name);
 	}
-	for (size_t i = before; r == 0 && i < u->n_started; i++) {
-		r = await_ready(u, u->started[i], err);
+	/* Also those that run already: whoever started them may have waited for less. */
+	for (size_t i = 0; r == 0 && i < u->g->n_envs; i++) {
+		struct genv *env = u->g->envs[i];
+
+		if (env->order != order)
+			continue;
+		r = await_ready(u, env, err);
 		if (r != 0)
-			err_prefix(err, "%s", u->started[i]->name);
+			err_prefix(err, "%s", env->name);
 	}
 	return r;
 }
