@@ -10,10 +10,13 @@
     peer.py frozen CMD...    CMD on a terminal that nobody reads, until killed; its first
                              word is the process that is written to standard output
     peer.py echo CMD...      CMD on a terminal that is its standard input alone
+    peer.py hang DIR         as root: mounts a file system there, empty, but in which the
+                             name "deep" is never answered, until killed
     peer.py raw SIGNAL CMD.. CMD on a terminal; once that is raw, SIGNAL; fails if it
                              stays raw
 """
 import array
+import ctypes
 import fcntl
 import os
 import pty
@@ -144,6 +147,32 @@ def echo(*cmd):
     status = os.waitpid(pid, 0)[1]
     if status or b"line 8999" not in seen:
         sys.exit("status %d, %d bytes" % (status, len(seen)))
+
+
+def hang(where):
+    dev = os.open("/dev/fuse", os.O_RDWR)
+    options = b"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % dev
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"hang", where.encode(), b"fuse", 0, options):
+        sys.exit(os.strerror(ctypes.get_errno()))
+    announce("mounted")
+    while True:
+        request = os.read(dev, 1 << 20)
+        _, what, unique, node = struct.unpack_from("<IIQQ", request)
+        attr = struct.pack("<QII", 0, 0, 0) if what == 3 else b""
+        if what == 26:  # INIT
+            body = struct.pack("<IIIIHHI", 7, 31, 0, 0, 0, 0, 4096) + bytes(40)
+        elif what == 3 and node == 1:  # GETATTR of the root
+            body = attr + struct.pack("<6Q10I", 1, 0, 0, 0, 0, 0, 0, 0, 0, 0o40755, 2, 0, 0,
+                                      0, 512, 0)
+        elif what == 17:  # STATFS
+            body = struct.pack("<5Q10I", *[0] * 5, 512, 255, 512, *[0] * 7)
+        elif what in (2, 36, 42) or (what == 1 and request[40:].startswith(b"deep")):
+            continue
+        else:
+            body = b""
+        error = 0 if body else -2 if what == 1 else -38  # ENOENT, ENOSYS
+        os.write(dev, struct.pack("<IiQ", 16 + len(body), error, unique) + body)
 
 
 def is_raw(fd):

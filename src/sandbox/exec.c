@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -169,10 +170,33 @@ int sandbox_exec(const struct sandbox_exec *x, pid_t *ret_watcher, struct err *e
 	return 0;
 }
 
+#define OPEN_INSIDE_S 2
+
+/* A path inside may lead to a file system that does not answer: nothing of the tender's
+ * is held meanwhile, and not even SIGKILL need help at once. */
+_Noreturn static void open_and_send(const int *nsfds, const char *path, int channel)
+{
+	int32_t r = join(nsfds, CLONE_NEWUSER | CLONE_NEWNS);
+	int tree, from;
+
+	(void)fd_close_but(&channel, 1);
+	from = r < 0 ? r :
+		       sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0,
+				   RESOLVE_NO_MAGICLINKS);
+	tree = from < 0 ? from :
+			  sys_open_tree(from, "",
+					OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+						AT_EMPTY_PATH | AT_RECURSIVE);
+	r = tree < 0 ? tree : 0;
+	(void)fd_send(channel, &r, sizeof(r), &tree, r == 0, NULL);
+	sys_exit(0);
+}
+
 int sandbox_open_inside(const int *nsfds, const char *path, int *ret_mountfd,
 			struct err *err)
 {
-	int pair[2], fd = -1, status = 0;
+	const struct timeval patience = { .tv_sec = OPEN_INSIDE_S };
+	int pair[2], fd = -1, status = 0, got;
 	size_t len = 0, n = 0;
 	int32_t r = 0;
 	long pid;
@@ -180,30 +204,22 @@ int sandbox_open_inside(const int *nsfds, const char *path, int *ret_mountfd,
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "cannot make a channel");
 	pid = fork_with(0);
-	if (pid == 0) {
-		int tree, from;
-
-		r = join(nsfds, CLONE_NEWUSER | CLONE_NEWNS);
-		from = r < 0 ? r :
-			       sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0,
-					   RESOLVE_NO_MAGICLINKS);
-		tree = from < 0 ? from :
-				  sys_open_tree(from, "",
-						OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-							AT_EMPTY_PATH | AT_RECURSIVE);
-		r = tree < 0 ? tree : 0;
-		(void)fd_send(pair[1], &r, sizeof(r), &tree, r == 0, NULL);
-		sys_exit(0);
-	}
+	if (pid == 0)
+		open_and_send(nsfds, path, pair[1]);
 	(void)close(pair[1]);
 	if (pid < 0) {
 		(void)close(pair[0]);
 		return err_neg(err, (int)pid, "cannot fork");
 	}
-	if (fd_recv(pair[0], &r, sizeof(r), &len, &fd, 1, &n, NULL) != 0 ||
-	    len != sizeof(r))
-		r = -EPROTO;
+	(void)setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	got = fd_recv(pair[0], &r, sizeof(r), &len, &fd, 1, &n, NULL);
 	(void)close(pair[0]);
+	if (got == -EAGAIN) { /* whoever reaps its children finds it, if it ever ends */
+		(void)kill((pid_t)pid, SIGKILL);
+		return err_neg(err, -ETIMEDOUT, "cannot open '%s' inside", path);
+	}
+	if (got != 0 || len != sizeof(r))
+		r = -EPROTO;
 	while (waitpid((pid_t)pid, &status, __WALL) < 0 && errno == EINTR)
 		;
 	if (r != 0 || n != 1)

@@ -141,6 +141,24 @@ never_ready() {
 	check "down" polder down --rm two.yaml
 }
 
+# A server inside that lies on a file system which does not answer.
+hanging() {
+	[ "$ME" = user ] && have_root && [ -c /dev/fuse ] || return 0
+	mkdir "$WORK/hang"
+	chmod 755 "$T" "$T/user" "$WORK"
+	ME=root me_bg python3 "$T/peer.py" hang "$WORK/hang"
+	check "a file system that hangs" peer_says mounted
+	check "granted" polder run -n hung -d -r "$WORK/hang" -g console=own \
+		--expose "x=dir:$WORK/hang/deep" -- sleep 1000
+	found hung
+	CHECK_TIMEOUT=15 check_rc 125 "what is exposed of it cannot be had" \
+		polder run -g /x=env:hung/x -- true
+	CHECK_TIMEOUT=10 check "its tender answers" polder exec hung -- true
+	CHECK_TIMEOUT=10 check "and ends" polder rm -f hung
+	peer_goes
+	umount -l "$WORK/hang"
+}
+
 # The second word comes anywhere in the start: there is none yet, or it is stopped.
 stop_starting() {
 	local i rc
@@ -175,6 +193,7 @@ ready_for_both() {
 }
 
 each_user ready_for_both
+each_user hanging
 each_user peers
 each_user few_descriptors
 each_user consoles
