@@ -164,7 +164,8 @@ trap lib_end EXIT
 lib_env() { # NAME: into $lib_who, the command that makes what follows it that user's
 	lib_home=$T/$1
 	lib_who=(env -u POLDER_TEST_INSIDE -u POLDER_RUNTIME_DIR -u POLDER_DATA_DIR
-		-u POLDER_CONFIG_DIR -u LC_ALL -u LD_LIBRARY_PATH "HOME=$lib_home/home" "XDG_RUNTIME_DIR=$lib_home/run"
+		-u POLDER_CONFIG_DIR -u LC_ALL -u LC_CTYPE
+		-u LD_LIBRARY_PATH "HOME=$lib_home/home" "XDG_RUNTIME_DIR=$lib_home/run"
 		"XDG_DATA_HOME=$lib_home/data" "XDG_CONFIG_HOME=$lib_home/config"
 		"TMPDIR=$lib_home/tmp" LANG=C.UTF-8)
 	if [ "$1" = user ]; then

@@ -173,6 +173,11 @@ int rmtree_at(int dirfd, const char *name, struct err *err)
 	struct stat st;
 
 	top = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (top < 0 && errno == EACCES &&
+	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+	    fchmodat(dirfd, name, 0700, 0) == 0)
+		top = openat(dirfd, name,
+			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (top < 0 && errno == ENOENT)
 		return 0;
 	if (top < 0 || fstat(top, &st) < 0)
