@@ -163,9 +163,10 @@ root_without_ids() { # an ordinary user without a range of numbers
 }
 
 maps_inside() { # where the id maps of the sleepers in environments begin
-	local p
+	local p ns
 	for p in $(pgrep -x sleep); do
-		[ "$(readlink "/proc/$p/ns/user")" = "$(readlink /proc/self/ns/user)" ] ||
+		ns=$(readlink "/proc/$p/ns/user") || continue # somebody else's
+		[ "$ns" = "$(readlink /proc/self/ns/user)" ] ||
 			awk '{ print $2 }' "/proc/$p/uid_map"
 	done
 }
