@@ -121,36 +121,33 @@ static void answer_end(struct conn *cn, int status)
 
 /* ---- exec and open: they need the namespaces ---- */
 
-/* Taken from the environment's own program where a request does not set them. */
-static const char *const own_vars[] = { "PATH=", "HOME=", "USER=", "LOGNAME=", "SHELL=" };
-
-static char *find_var(char **v, const char *prefix)
+static bool has_var(char **v, const char *var)
 {
-	for (; v && *v; v++)
-		if (str_starts(*v, prefix))
-			return *v;
-	return NULL;
+	size_t n = strcspn(var, "=") + 1;
+
+	for (; *v; v++)
+		if (strncmp(*v, var, n) == 0)
+			return true;
+	return false;
 }
 
-/* Its end is the only room for more. */
+/* The program's own variables where a request does not set them. v has room. */
 static void complete_vars(char **v, const struct spec *s)
 {
 	size_t n = 0;
 
 	while (v[n])
 		n++;
-	for (size_t i = 0; i < ARRAY_LEN(own_vars); i++) {
-		char *own = find_var(s->envp, own_vars[i]);
-
-		if (own && !find_var(v, own_vars[i]))
-			v[n++] = own;
-	}
+	for (size_t i = 0; i < s->n_envp; i++)
+		if (!has_var(v, s->envp[i]) && !str_starts(s->envp[i], "NOTIFY_SOCKET="))
+			v[n++] = s->envp[i];
 }
 
-static char **get_vec(struct rbuf *r)
+/* more: places left free behind what was read. */
+static char **get_vec(struct rbuf *r, size_t more)
 {
 	uint32_t n = get_count(r, 5);
-	char **v = calloc((size_t)n + ARRAY_LEN(own_vars) + 1, sizeof(*v));
+	char **v = calloc((size_t)n + more + 1, sizeof(*v));
 
 	for (uint32_t i = 0; v && i < n; i++)
 		v[i] = (char *)get_str(r); /* points into the request */
@@ -162,8 +159,8 @@ static void do_exec(struct conn *cn)
 	struct rbuf r = RBUF_INIT(cn->body, cn->body_len);
 	struct tender *t = cn->c->t;
 	const struct spec *s = t->job->spec;
-	auto_free char **argv = get_vec(&r);
-	auto_free char **envp = get_vec(&r);
+	auto_free char **argv = get_vec(&r, 0);
+	auto_free char **envp = get_vec(&r, s->n_envp);
 	struct sandbox_exec x = { .nsfds = cn->c->nsfds,
 				  .argv = argv,
 				  .envp = envp,

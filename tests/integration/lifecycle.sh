@@ -62,6 +62,8 @@ exec_in() {
 	mkdir -p granted
 	polder run -n room -d -e OF_IT=1 -w granted/ -- sleep 1000 >/dev/null
 	check_rc 0 "exec" polder exec room -- true
+	check_out "has the program's variables" '^1$' polder exec room -- sh -c 'echo $OF_IT'
+	check_out "but for what is set anew" '^2$' polder exec -e OF_IT=2 room -- sh -c 'echo $OF_IT'
 	check_rc 7 "its status" polder exec room -- sh -c 'exit 7'
 	check_rc 137 "a signal's" polder exec room -- sh -c 'kill -KILL $$'
 	check_rc 127 "no such program" polder exec room -- there-is-none
