@@ -3,8 +3,8 @@
 
 #include "graph/graph-internal.h"
 
-/* What many programs read and what is no secret. Each costs every start some ten
- * microseconds; what one program wants is granted to that one. */
+/* What many programs read and what is no secret. Each is one more mount in every start;
+ * what one program wants is granted to that one. */
 const char *const default_etc_shown[] = {
 	"/etc/alternatives",    /* which awk, which editor */
 	"/etc/fonts",           /* fontconfig */

@@ -99,6 +99,20 @@ static int lookup(const struct build *b, const char *path)
 static int parent_of(struct build *b, const char *path, int *ret_fd,
 		     const char **ret_leaf, struct err *err);
 
+/* The same where something is to be made: never on the host. */
+static int own_parent_of(struct build *b, const char *path, int *ret_fd,
+			 const char **ret_leaf, struct err *err)
+{
+	int r = parent_of(b, path, ret_fd, ret_leaf, err);
+
+	if (r != 0 || is_ours(b, *ret_fd))
+		return r;
+	return err_set(err, -ENOENT,
+		       "'%s' is not there inside, and Polder makes no mount point in the "
+		       "host's own directory: make it first",
+		       path);
+}
+
 static int make_dir(struct build *b, const char *path, uint32_t mode, int *ret_fd,
 		    struct err *err)
 {
@@ -113,14 +127,9 @@ static int make_dir(struct build *b, const char *path, uint32_t mode, int *ret_f
 	if (fd != -ENOENT)
 		return err_neg(err, fd, "cannot use '%s' inside%s", path,
 			       fd == -ELOOP ? " (a symbolic link is on the way)" : "");
-	r = parent_of(b, path, &parent, &leaf, err);
+	r = own_parent_of(b, path, &parent, &leaf, err);
 	if (r != 0)
 		return r;
-	if (!is_ours(b, parent))
-		return err_set(err, -ENOENT,
-			       "'%s' is not there inside, and Polder makes no "
-			       "mount point in the host's own directory: make it first",
-			       path);
 	r = sys_mkdirat(parent, leaf, mode ? mode : 0755);
 	if (r == 0)
 		r = sys_openat2(parent, leaf, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0,
@@ -156,14 +165,9 @@ static int make_file_target(struct build *b, const char *path, int *ret_fd,
 	}
 	if (r != -ENOENT)
 		return err_neg(err, r, "cannot use '%s' inside", path);
-	r = parent_of(b, path, &parent, &leaf, err);
+	r = own_parent_of(b, path, &parent, &leaf, err);
 	if (r != 0)
 		return r;
-	if (!is_ours(b, parent))
-		return err_set(err, -ENOENT,
-			       "'%s' is not there inside, and Polder makes no "
-			       "mount point in the host's own directory: make it first",
-			       path);
 	made = sys_openat(parent, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0444);
 	if (made < 0)
 		return err_neg(err, made, "cannot make '%s' inside", path);
