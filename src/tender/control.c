@@ -193,7 +193,7 @@ static void do_exec(struct conn *cn)
 		return;
 	}
 	x.master_to = pair[1];
-	if (sandbox_exec(&x, &cn->watcher, &err) != 0) {
+	if (t->ops->exec(&x, &cn->watcher, &err) != 0) {
 		cn->watcher = 0;
 		refuse(cn, CTL_REFUSED, err.text);
 	} else {
@@ -237,7 +237,7 @@ static void do_open(struct conn *cn)
 		refuse(cn, CTL_REFUSED, "it exposes no server of that name");
 		return;
 	}
-	if (sandbox_open_inside(cn->c->nsfds, ex->path, &tree, &err) != 0) {
+	if (cn->c->t->ops->open_inside(cn->c->nsfds, ex->path, &tree, &err) != 0) {
 		refuse(cn, CTL_REFUSED, err.text);
 		return;
 	}
@@ -250,6 +250,10 @@ static void need_namespaces(struct conn *cn, struct rbuf *body)
 {
 	struct control *c = cn->c;
 
+	if (!c->t->ops->ask_namespaces) {
+		refuse(cn, CTL_REFUSED, c->t->ops->no_inside);
+		return;
+	}
 	cn->body_len = (size_t)(body->end - body->p);
 	cn->body = malloc(cn->body_len + 1);
 	if (!cn->body) {
@@ -262,7 +266,7 @@ static void need_namespaces(struct conn *cn, struct rbuf *body)
 		control_namespaces(c->t, NULL);
 	} else if (!c->asked_ns) {
 		c->asked_ns = true;
-		(void)sandbox_ask_namespaces(&c->t->sb);
+		(void)c->t->ops->ask_namespaces(c->t);
 	}
 }
 
@@ -323,11 +327,12 @@ static bool path_is_there(struct control *c)
 
 	if (!c->have_ns) {
 		if (!c->asked_ns)
-			(void)sandbox_ask_namespaces(&c->t->sb);
+			(void)c->t->ops->ask_namespaces(c->t);
 		c->asked_ns = true;
 		return false;
 	}
-	if (sandbox_open_inside(c->nsfds, c->t->job->spec->ready_path, &tree, NULL) != 0)
+	if (c->t->ops->open_inside(c->nsfds, c->t->job->spec->ready_path, &tree, NULL) !=
+	    0)
 		return false;
 	(void)close(tree);
 	return true;
@@ -421,7 +426,7 @@ static void verb_signal(struct conn *cn, struct rbuf *body)
 		refuse(cn, CTL_REFUSED, "no such signal");
 		return;
 	}
-	(void)sandbox_signal(&cn->c->t->sb, (int)sig, false);
+	(void)cn->c->t->ops->signal(cn->c->t, (int)sig, false);
 	answer(cn, CTL_OK, NULL);
 }
 

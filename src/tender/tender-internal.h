@@ -33,14 +33,48 @@ struct pipe_buf {
 
 struct console; /* console.c */
 struct control; /* control.c */
+struct tender;
+
+/*
+ * What one kind of program brings; everything else is the core's. start adds what it
+ * listens to to the loop; nothing of the program runs before release. It tells the core
+ * what happens by the four calls below. The status of .child(t) is left unreaped until
+ * fini, which kills what is left.
+ *
+ * ask_namespaces NULL: nothing can be entered or opened inside, and no_inside says why.
+ */
+struct tender_ops {
+	int (*start)(struct tender *t, const struct sandbox_io *io, struct err *err);
+	int (*release)(struct tender *t, struct err *err);
+	/* To the program; group: to its process group. */
+	int (*signal)(struct tender *t, int sig, bool group);
+	/* Everything that it is made of; it cannot evade it. */
+	int (*pause)(struct tender *t, bool stop);
+	void (*kill)(struct tender *t);
+	void (*fini)(struct tender *t);
+	pid_t (*child)(const struct tender *t);
+	const char *no_inside;
+	int (*ask_namespaces)(struct tender *t); /* answered by control_namespaces */
+	int (*exec)(const struct sandbox_exec *x, pid_t *ret_watcher, struct err *err);
+	int (*open_inside)(const int *nsfds, const char *path, int *ret_mountfd,
+			   struct err *err);
+};
+extern const struct tender_ops tender_linux; /* linux.c */
+
+/* The state of linux.c. */
+struct tender_linux {
+	struct sandbox sb;
+	struct source chan, refresh;
+	int shadows[SHADOWS]; /* of read-only directories: see sandbox_refresh */
+	size_t n_shadows;
+};
 
 struct tender {
 	struct tender_job *job;
+	const struct tender_ops *ops;
 	struct loop loop;
-	struct sandbox sb;
-	struct source chan, signals, deadline, stop_timer, refresh;
-	int shadows[SHADOWS]; /* of read-only directories: see sandbox_refresh */
-	size_t n_shadows;
+	struct tender_linux linux_;
+	struct source signals, deadline, stop_timer;
 	enum tender_state state;
 	int status; /* a wait status, in ENDED */
 	int fail_code;
@@ -55,6 +89,12 @@ struct tender {
 /* ---- tender.c ---- */
 void tender_stop(struct tender *t, int sig, uint64_t timeout_ms);
 int tender_pause(struct tender *t, bool stop);
+/* Told by the ops: it runs; it will not run (code: 125, 126 or 127); it stopped itself;
+ * it is over, with a wait status. */
+void tender_started(struct tender *t);
+void tender_failed(struct tender *t, int code, const char *text);
+void tender_program_stopped(struct tender *t);
+void tender_ended(struct tender *t, int status);
 
 /* ---- console.c ---- */
 

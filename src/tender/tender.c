@@ -2,16 +2,17 @@
 /*
  * Theory of operation
  *
- * A tender is one process with one loop. Its sources: the channel to init (what happens
- * to the program), signals (the person's, to be passed on; SIGCHLD of exec watchers),
- * the control socket and its clients (control.c), the console (console.c), and timers.
+ * A tender is one process with one loop. Its sources: what happens to the program
+ * (linux.c, by the table struct tender_ops), signals (the person's, to be passed on;
+ * SIGCHLD of exec watchers), the control socket and its clients (control.c), the console
+ * (console.c), and timers.
  *
- * Start: make the cgroup, start the sandbox, and while init builds the root, open the
- * control socket and record the environment; only then is the program released. So
- * whatever runs is known to `ps`, and what is not recorded never ran.
+ * Start: make the cgroup, have the program prepared, and meanwhile open the control
+ * socket and record the environment; only then is the program released. So whatever
+ * runs is known to `ps`, and what is not recorded never ran.
  *
- * End: the program's end arrives from init; the pid namespace dies with init, which is
- * reaped before anything is reported: when `polder run` returns, nothing is left.
+ * End: the ops tell how it ended, and their fini leaves nothing of it: when `polder run`
+ * returns, nothing is left.
  */
 #include <errno.h>
 #include <signal.h>
@@ -51,7 +52,7 @@ static void tell_ready(struct tender *t, int code, const char *text)
 	t->job->ready_fd = -1;
 }
 
-static void ended(struct tender *t, int status)
+void tender_ended(struct tender *t, int status)
 {
 	if (t->state == TENDER_ENDED)
 		return;
@@ -60,87 +61,34 @@ static void ended(struct tender *t, int status)
 	t->loop.quit = true;
 }
 
-static void failed(struct tender *t, int code, const char *text)
+void tender_failed(struct tender *t, int code, const char *text)
 {
 	t->fail_code = code;
 	(void)err_set(&t->fail, PE_REFUSED, "%s", text);
-	ended(t, 0);
+	tender_ended(t, 0);
+}
+
+void tender_started(struct tender *t)
+{
+	t->state = TENDER_RUNNING;
+	tell_ready(t, 0, NULL);
+	control_started(t);
 }
 
 /* The program stopped itself (Ctrl-Z): so does a tender in the foreground, so that the
  * shell gets its terminal back; SIGCONT wakes both. Nothing inside runs meanwhile, or a
  * program could stop whoever watches its limits; and where no person is, nobody would
  * wake the tender. */
-static void program_stopped(struct tender *t)
+void tender_program_stopped(struct tender *t)
 {
 	if (t->job->background || t->state != TENDER_RUNNING ||
 	    (!isatty(0) && !isatty(1) && !isatty(2)))
 		return;
-	(void)sandbox_pause(&t->sb, true);
+	(void)t->ops->pause(t, true);
 	console_suspend(t, true);
 	(void)raise(SIGSTOP);
 	console_suspend(t, false);
-	(void)sandbox_pause(&t->sb, false);
-}
-
-static void on_refresh(struct source *src, uint32_t events)
-{
-	struct tender *t = container_of(src, struct tender, refresh);
-	uint64_t ticks;
-
-	(void)events;
-	(void)!read(src->fd, &ticks, sizeof(ticks));
-	for (size_t i = 0; i < t->n_shadows; i++)
-		(void)sandbox_refresh(t->shadows[i]);
-}
-
-static void keep_shadow(struct tender *t, int take_fd)
-{
-	const struct itimerspec every = { { 1, 0 }, { 1, 0 } };
-	int fd;
-
-	if (t->n_shadows ==
-	    SHADOWS) { /* seen anew only when the kernel forgets by itself */
-		(void)close(take_fd);
-		return;
-	}
-	t->shadows[t->n_shadows++] = take_fd;
-	if (t->refresh.fd >= 0)
-		return;
-	fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL) == 0)
-		(void)loop_add(&t->loop, &t->refresh, fd, EPOLLIN, on_refresh);
-}
-
-static void on_chan(struct source *src, uint32_t events)
-{
-	struct tender *t = container_of(src, struct tender, chan);
-	struct sandbox_event ev;
-
-	(void)events;
-	if (sandbox_next_event(&t->sb, &ev) < 0) {
-		/* Init is gone without a word: killed from outside. */
-		if (t->state == TENDER_STARTING)
-			failed(t, 125,
-			       "the environment's init ended before the program started");
-		else
-			ended(t, SIGKILL);
-		return;
-	}
-	switch (ev.kind) {
-	case SANDBOX_PTY: console_master(t, ev.fd); break;
-	case SANDBOX_SHADOW: keep_shadow(t, ev.fd); break;
-	case SANDBOX_STARTED:
-		t->state = TENDER_RUNNING;
-		tell_ready(t, 0, NULL);
-		control_started(t);
-		break;
-	case SANDBOX_FAILED: failed(t, ev.value, ev.text); break;
-	case SANDBOX_STOPPED: program_stopped(t); break;
-	case SANDBOX_EXITED: ended(t, ev.value); break;
-	case SANDBOX_NSFDS: control_namespaces(t, ev.nsfds); break;
-	case SANDBOX_NOTHING: break;
-	}
+	(void)t->ops->pause(t, false);
 }
 
 static void reap_watchers(struct tender *t)
@@ -148,12 +96,12 @@ static void reap_watchers(struct tender *t)
 	int status;
 	pid_t pid;
 
-	/* Init is left to sandbox_fini, which must find its status unreaped. */
+	/* The program is left to the ops, which must find its status unreaped. */
 	for (;;) {
 		siginfo_t si = { .si_pid = 0 };
 
 		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-		    si.si_pid == 0 || si.si_pid == t->sb.init)
+		    si.si_pid == 0 || si.si_pid == t->ops->child(t))
 			return;
 		pid = waitpid(si.si_pid, &status, 0);
 		if (pid > 0)
@@ -188,10 +136,10 @@ static void on_signal(struct source *src, uint32_t events)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(passed_to_group); i++)
 		if ((int)si.ssi_signo == passed_to_group[i])
-			(void)sandbox_signal(&t->sb, passed_to_group[i], true);
+			(void)t->ops->signal(t, passed_to_group[i], true);
 	for (size_t i = 0; i < ARRAY_LEN(passed_to_program); i++)
 		if ((int)si.ssi_signo == passed_to_program[i])
-			(void)sandbox_signal(&t->sb, passed_to_program[i], false);
+			(void)t->ops->signal(t, passed_to_program[i], false);
 }
 
 static void on_stop_timeout(struct source *src, uint32_t events)
@@ -199,8 +147,8 @@ static void on_stop_timeout(struct source *src, uint32_t events)
 	struct tender *t = container_of(src, struct tender, stop_timer);
 
 	(void)events;
-	sandbox_kill(&t->sb);
-	ended(t, SIGKILL);
+	t->ops->kill(t);
+	tender_ended(t, SIGKILL);
 }
 
 static void on_deadline(struct source *src, uint32_t events)
@@ -209,8 +157,8 @@ static void on_deadline(struct source *src, uint32_t events)
 
 	(void)events;
 	t->job->ret_timed_out = true;
-	sandbox_kill(&t->sb);
-	ended(t, SIGKILL);
+	t->ops->kill(t);
+	tender_ended(t, SIGKILL);
 }
 
 static int add_timer(struct tender *t, struct source *src, uint64_t ms, source_fn *fn)
@@ -229,15 +177,15 @@ void tender_stop(struct tender *t, int sig, uint64_t timeout_ms)
 {
 	if (t->state == TENDER_PAUSED)
 		(void)tender_pause(t, false);
-	(void)sandbox_signal(&t->sb, sig, false);
-	(void)sandbox_signal(&t->sb, SIGCONT, true);
+	(void)t->ops->signal(t, sig, false);
+	(void)t->ops->signal(t, SIGCONT, true);
 	if (add_timer(t, &t->stop_timer, timeout_ms, on_stop_timeout) < 0)
 		on_stop_timeout(&t->stop_timer, 0);
 }
 
 int tender_pause(struct tender *t, bool stop)
 {
-	int r = sandbox_pause(&t->sb, stop);
+	int r = t->ops->pause(t, stop);
 
 	if (r < 0)
 		return r;
@@ -307,26 +255,22 @@ static int start(struct tender *t, struct err *err)
 	if (r == 0)
 		r = make_cgroup(t, err);
 	if (r == 0)
-		r = sandbox_start(&t->sb, job->spec, &io,
-				  cgroup_used(&t->cgroup) ? &t->cgroup : NULL, err);
-	if (r != 0)
-		return r;
-	/* Init is at work from here. */
-	r = loop_add(&t->loop, &t->chan, t->sb.chan, EPOLLIN, on_chan);
+		r = t->ops->start(t, &io, err);
+	/* What prepares the program is at work from here. */
 	if (r == 0 && job->held)
 		r = control_open(t, job->held->dirfd, err);
 	if (r == 0)
 		r = record_started(t, err);
 	if (r == 0 && job->spec->limit_time_ms)
 		r = add_timer(t, &t->deadline, job->spec->limit_time_ms, on_deadline);
-	return r != 0 ? r : sandbox_release(&t->sb, err);
+	return r != 0 ? r : t->ops->release(t, err);
 }
 
 static void finish(struct tender *t)
 {
 	t->state = TENDER_ENDED;
 	t->hurry |= t->stop_timer.fd >= 0;
-	sandbox_fini(&t->sb);
+	t->ops->fini(t);
 	cgroup_remove(&t->cgroup);
 	if (t->stop_timer.fd >= 0)
 		(void)close(t->stop_timer.fd);
@@ -335,9 +279,6 @@ static void finish(struct tender *t)
 	console_close(t);
 	if (t->signals.fd >= 0)
 		(void)close(t->signals.fd);
-	if (t->refresh.fd >= 0)
-		(void)close(t->refresh.fd);
-	fd_close_list(t->shadows, t->n_shadows);
 	control_ended(t);
 	control_close(t);
 	loop_fini(&t->loop);
@@ -346,12 +287,13 @@ static void finish(struct tender *t)
 int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct err *err)
 {
 	struct tender t = { .job = job,
-			    .sb = SANDBOX_INIT,
-			    .chan = SOURCE_INIT,
+			    .ops = &tender_linux,
+			    .linux_ = { .sb = SANDBOX_INIT,
+					.chan = SOURCE_INIT,
+					.refresh = SOURCE_INIT },
 			    .signals = SOURCE_INIT,
 			    .deadline = SOURCE_INIT,
 			    .stop_timer = SOURCE_INIT,
-			    .refresh = SOURCE_INIT,
 			    .cgroup = CGROUP_INIT,
 			    .loop = { .epfd = -1 } };
 	int r = loop_init(&t.loop, err);
