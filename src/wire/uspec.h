@@ -85,20 +85,23 @@ struct uspec {
 			 .core_fd = -1 })
 
 /*
- * What goes over report_fd: nothing but its end when the guest's first instruction is
- * about to run; one of these when it will not run, or (hvt) when the guest broke a rule.
+ * What goes over report_fd. spt: nothing but its end when the guest's first instruction is
+ * about to run, or one record when it will not run. hvt, whose monitor stays: a record
+ * when the guest is about to run, a second one if it broke a rule, then the end.
  */
 enum uspec_outcome {
 	USPEC_REFUSED =
 		1, /* the image or the spec; exit status 125, or 126 for the image */
 	USPEC_FAULT =
-		2 /* hvt: the guest was stopped; exit status 128 + SIGSEGV or SIGSYS */
+		2, /* hvt: the guest was stopped; exit status 128 + SIGSEGV or SIGSYS */
+	USPEC_STARTED = 3 /* hvt: it runs; code 0, no text */
 };
 struct uspec_report {
 	uint32_t outcome; /* enum uspec_outcome */
 	int32_t code;     /* exit status */
 	uint64_t address; /* of a fault, in the guest; 0: unknown */
 	char text[512];   /* one sentence, NUL-terminated */
+	char detail[512]; /* of a fault: the registers, in lines; else "" */
 };
 
 /* PE_BAD. Freestanding: no allocation, no system call. ret_why: a static sentence. */
