@@ -4,8 +4,10 @@
  *
  * Pure and freestanding: no allocation, no system call, no libc but memcpy and its like,
  * so that the tender without a libc, the command and the fuzzers run the same code. A
- * caller reads the first SOLO5_HEADER_BYTES of the file, calls solo5_image_parse, then
- * reads each note that it names, and calls solo5_notes_parse.
+ * caller reads the first SOLO5_HEADER_BYTES of the file (or all, if there are fewer) and
+ * calls solo5_image_parse; reads SOLO5_INTERP_BYTES where that found the interpreter and
+ * each note where that found it, for solo5_interp_parse and solo5_note_parse; and asks
+ * solo5_image_check once.
  *
  * What an image may be follows Solo5 0.12's ABI: ELF64 little-endian ET_EXEC x86-64, the
  * interpreter /nonexistent/solo5/, segments ascending, page-aligned, without overlap,
@@ -21,17 +23,22 @@
 #include <stdint.h>
 
 #define SOLO5_HEADER_BYTES 4096u /* the ELF header and all program headers lie in it */
+#define SOLO5_INTERP "/nonexistent/solo5/"
+#define SOLO5_INTERP_BYTES 20u /* with the NUL */
 #define SOLO5_MAX_SEGMENTS 32
+#define SOLO5_MAX_NOTES 8
 #define SOLO5_MAX_ENTRIES 64 /* with the reserved first */
 #define SOLO5_NAME_BYTES 68
 #define SOLO5_LOAD_MIN 0x100000ull
+#define SOLO5_ABI_VERSION 2         /* of both targets */
+#define SOLO5_STACK_MIN (64u << 10) /* what memory must hold above the image, at least */
 #define SOLO5_NOTE_MAX (20u + 4u + 8u + 104u * SOLO5_MAX_ENTRIES)
 
 enum solo5_target { SOLO5_HVT = 1, SOLO5_SPT = 2 };
 enum solo5_device { SOLO5_BLOCK = 1, SOLO5_NET = 2 };
 
 struct solo5_segment {
-	uint64_t vaddr, offset, filesz, memsz;
+	uint64_t vaddr, offset, filesz, memsz; /* filesz may be 0: zeroed memory */
 	bool r, w, x;
 };
 
@@ -40,12 +47,15 @@ struct solo5_image {
 	uint64_t end; /* of the last segment, bss included, rounded up to a page */
 	struct solo5_segment seg[SOLO5_MAX_SEGMENTS];
 	uint32_t n_seg;
-	/* Where the notes lie in the file. */
+	uint64_t interp; /* where in the file SOLO5_INTERP stands */
+	/* Where the notes lie in the file; each is at most SOLO5_NOTE_MAX. Others than ours
+	 * may be among them. */
 	struct {
 		uint64_t offset, size;
-	} note[8];
+	} note[SOLO5_MAX_NOTES];
 	uint32_t n_notes;
 	/* From the notes: */
+	bool has_abi, has_manifest;
 	uint32_t target;  /* enum solo5_target */
 	uint32_t version; /* of that ABI */
 	struct {
@@ -55,16 +65,21 @@ struct solo5_image {
 	uint32_t n_devices;
 };
 
-/* True if these bytes begin an ELF file with that interpreter: whether the rest is right
- * is another question. */
-bool solo5_is_image(const void *header, size_t len);
-/* file_size bounds what segments may claim. */
+/*
+ * True if these bytes begin an ELF file that may be an image: SOLO5_INTERP_BYTES of the
+ * file at *ret_interp decide. Whether the rest is right is another question.
+ */
+bool solo5_may_be_image(const void *header, size_t len, uint64_t *ret_interp);
+/* file_size bounds what segments and notes may claim. */
 int solo5_image_parse(struct solo5_image *ret, const void *header, size_t len,
 		      uint64_t file_size, const char **ret_why);
+/* The bytes of the file at .interp. */
+int solo5_interp_parse(const void *interp, size_t len, const char **ret_why);
 /* The bytes of note[i] of the file; to be called for each. */
 int solo5_note_parse(struct solo5_image *im, const void *note, size_t len,
 		     const char **ret_why);
-/* Once all notes are in: both are there, once, and the memory is enough for the image. */
+/* Once all notes are in: both are there, the ABI is one that we know, and the memory is
+ * enough for the image. */
 int solo5_image_check(const struct solo5_image *im, uint64_t mem_bytes,
 		      const char **ret_why);
 

@@ -8,8 +8,9 @@
  * outlive it. Decoding treats every byte as hostile and ends with uspec_check().
  *
  * Devices are descriptors that the starter opened and that the tender inherits; where
- * .fd is -1 the tender opens .path itself (plumbing by hand). The console is standard
- * output and error of the tender, as inherited.
+ * .fd of a block device is -1 the tender opens .path itself (plumbing by hand). The
+ * console is standard output and error of the tender, as inherited. So descriptors have
+ * numbers from 3 on, each of them one role.
  *
  * Numbers: sizes in bytes, times in ns, ids as the kernel has them.
  *
@@ -27,12 +28,15 @@
 #define USPEC_CMDLINE_BYTES 8192
 #define USPEC_VERSION 1
 #define USPEC_MAX_BYTES (1u << 20)
+#define USPEC_SPT_MEM_MAX (1ull << 40) /* the tender itself lies above */
+#define USPEC_HVT_MEM_MAX (4ull << 30)
 
 enum uspec_kind { USPEC_SPT = 1, USPEC_HVT = 2 };
 
 enum uspec_flag {
-	USPEC_TRACED = 1 << 0,      /* the starter attaches with ptrace: wait for it */
-	USPEC_CORE = 1 << 1,        /* core_fd holds: a core file on a fault */
+	USPEC_TRACED = 1 << 0,      /* spt: the starter attaches with ptrace, and then
+				     * writes a byte to alive_fd: wait for that */
+	USPEC_CORE = 1 << 1,        /* hvt: core_fd holds: a core file on a fault */
 	USPEC_CLOCK_START = 1 << 2, /* wall_start_ns holds; hvt alone */
 	USPEC_FLAGS_ALL = (1 << 3) - 1
 };
@@ -67,11 +71,15 @@ struct uspec {
 	uint32_t flags;
 	int32_t image_fd; /* inherited, or -1: image_path */
 	const char *image_path;
-	uint64_t mem_bytes;  /* guest memory; hvt: a multiple of 2 MiB up to 4 GiB */
+	uint64_t mem_bytes;  /* guest memory, from 1 MiB on. spt: a multiple of 4 KiB up
+			      * to 1 TiB; hvt: a multiple of 2 MiB up to 4 GiB */
 	const char *cmdline; /* joined by spaces, below USPEC_CMDLINE_BYTES */
 	uint32_t uid, gid;   /* the tender becomes these, if it is not already; never 0 */
 	int32_t report_fd;   /* told once how the start went (uspec_report); -1: nobody */
 	int32_t core_fd;     /* -1: none */
+	/* The reading end of a pipe whose other end the starter, the parent, holds to its
+	 * own end: the tender dies with it. -1: it does not. */
+	int32_t alive_fd;
 	uint64_t wall_start_ns; /* since 1970 */
 	uint32_t n_devices;
 	struct uspec_device devices[USPEC_MAX_DEVICES];
@@ -82,7 +90,8 @@ struct uspec {
 			 .cmdline = "",                                                  \
 			 .image_fd = -1,                                                 \
 			 .report_fd = -1,                                                \
-			 .core_fd = -1 })
+			 .core_fd = -1,                                                  \
+			 .alive_fd = -1 })
 
 /*
  * What goes over report_fd. spt: nothing but its end when the guest's first instruction is
