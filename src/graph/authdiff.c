@@ -325,13 +325,26 @@ static void diff_presence(struct diff *d, const struct genv *e, bool is_new)
 	auto_str run = STR_INIT;
 	struct item it = { "environment", NULL, e->pos };
 
+	if (e->image)
+		str_add(&run, e->image);
 	for (size_t i = 0; i < e->n_argv; i++)
-		str_addf(&run, "%s%s", i ? " " : "", e->argv[i]);
+		str_addf(&run, "%s%s", run.len ? " " : "", e->argv[i]);
 	it.text = str_text(&run);
 	if (is_new)
 		say(d, e, &none, &it, GIVES);
 	else
 		say(d, e, &it, &none, TAKES);
+}
+
+/* Another program of the same name: what it is given says the rest. */
+static void diff_image(struct diff *d, const struct genv *old, const struct genv *now)
+{
+	struct item a = { "image", old->image, old->image_pos };
+	struct item b = { "image", now->image, now->image_pos };
+
+	if ((old->image || now->image) &&
+	    !(old->image && now->image && streq(old->image, now->image)))
+		say(d, old, &a, &b, CHANGES);
 }
 
 static void diff_env(struct diff *d, const struct genv *old, const struct genv *now)
@@ -342,6 +355,8 @@ static void diff_env(struct diff *d, const struct genv *old, const struct genv *
 
 	if (!old || !now)
 		diff_presence(d, e, !old);
+	else
+		diff_image(d, old, now);
 	diff_text(d, e, &a, &b);
 	diff_bindings(d, old, now);
 	diff_exposes(d, old, now);

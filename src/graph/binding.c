@@ -63,10 +63,12 @@ static int unknown_slot(const char *text, struct err *err)
 		return err_set(err, PE_USAGE,
 			       "there is no slot \"%.80s\"; did you mean %s?", text,
 			       near);
-	return err_set(err, PE_USAGE,
-		       "there is no slot \"%.80s\"; a slot is a path that begins "
-		       "with \"/\", or console, net, clock, entropy, identity or spawn",
-		       text);
+	return err_set(
+		err, PE_USAGE,
+		"there is no slot \"%.80s\"; a slot is a path that begins "
+		"with \"/\", or console, net, clock, entropy, identity or spawn, or "
+		"dev:NAME for a device of a unikernel",
+		text);
 }
 
 int slot_parse(const char *text, enum iface *ret, const char **ret_slot, struct err *err)
@@ -80,8 +82,8 @@ int slot_parse(const char *text, enum iface *ret, const char **ret_slot, struct 
 		return err_set(err, PE_USAGE, "a slot is missing before \"=\"");
 	if (*text == '/')
 		return 0;
-	if (str_starts(text, "dev:")) {
-		*ret = IF_VOLUME;
+	if (slot_device(text)) {
+		*ret = IF_VOLUME; /* until somebody knows the devices */
 		return 0;
 	}
 	if (!colon)
@@ -95,6 +97,21 @@ int slot_parse(const char *text, enum iface *ret, const char **ret_slot, struct 
 	return 0;
 }
 
+const char *slot_device(const char *slot)
+{
+	return str_starts(slot, "dev:") ? slot + 4 : NULL;
+}
+
+bool device_name_valid(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < n; i++)
+		if (name[i] <= ' ' || name[i] >= 0x7f || name[i] == '/')
+			return false;
+	return n > 0 && n <= MAX_DEVICE_NAME;
+}
+
 static bool has_path(enum iface iface)
 {
 	return iface == IF_DIR || iface == IF_SOCKET;
@@ -105,8 +122,18 @@ static int slot_final(enum iface iface, const char *slot, char **ret, struct err
 {
 	int r;
 
-	if (!has_path(iface) && !streq(slot, iface_name(iface)) &&
-	    !str_starts(slot, "dev:"))
+	const char *device = slot_device(slot);
+
+	if (device && !device_name_valid(device))
+		return err_set(err, PE_USAGE,
+			       "\"%.80s\": the name of a device is 1 to %d visible "
+			       "characters without \"/\"",
+			       slot, MAX_DEVICE_NAME);
+	if (device && iface != IF_VOLUME && iface != IF_NET)
+		return err_set(err, PE_USAGE,
+			       "\"%.80s\": a device is a volume or a net, not a %s", slot,
+			       iface_name(iface));
+	if (!has_path(iface) && !streq(slot, iface_name(iface)) && !device)
 		return err_set(err, PE_USAGE,
 			       "a program has one %s, and its slot is called "
 			       "\"%s\", not \"%.80s\"",
@@ -171,6 +198,7 @@ int genv_add_binding(struct genv *e, enum iface iface, const char *slot, struct 
 		     struct binding **ret, struct err *err)
 {
 	auto_free char *final = NULL;
+	const struct gdevice *device;
 	struct binding *old, *room;
 	int r = slot_final(iface, slot, &final, err);
 
@@ -198,7 +226,21 @@ int genv_add_binding(struct genv *e, enum iface iface, const char *slot, struct 
 				  .unbound = true,
 				  .program = e->program,
 				  .pos = pos };
+	device = slot_device((*ret)->slot) ? genv_device(e, slot_device((*ret)->slot)) :
+					     NULL;
+	(*ret)->untold = slot_device((*ret)->slot) && !device;
+	if (device)
+		(*ret)->iface = device->iface;
 	return 0;
+}
+
+void binding_typed(struct binding *b, enum iface iface)
+{
+	if (!slot_device(b->slot))
+		return;
+	b->typed = true;
+	b->untold = false;
+	b->iface = iface;
 }
 
 /* ---- words after the source ---- */
@@ -292,11 +334,11 @@ static int unescape(const char *p, const char *end, char **ret, struct err *err)
 
 static int unknown_word(const struct binding *b, const char *word, struct err *err)
 {
-	const char *near = kind_nearest_word(word, b->iface);
+	const char *near = kind_nearest_word(word, b);
 	auto_str opts = STR_INIT, care = STR_INIT;
 
-	kind_list_options(b->iface, &opts);
-	kind_list_caretakers(b->iface, &care);
+	kind_list_options(b, &opts);
+	kind_list_caretakers(b, &care);
 	return err_set(err, PE_USAGE,
 		       "\"%.80s\" is neither an option nor a caretaker of a %s%s%s%s"
 		       "; options: %s; caretakers: %s",
@@ -305,8 +347,26 @@ static int unknown_word(const struct binding *b, const char *word, struct err *e
 		       care.len ? str_text(&care) : "none yet");
 }
 
-static int add_word(struct binding *b, const char *p, const char *end, struct pos pos,
-		    struct err *err)
+/* A path among the options is the caller's, as a source's is. */
+static int resolve_option(const struct binding *b, const char *key, char **value,
+			  const struct path_base *base, struct err *err)
+{
+	const struct option_kind *k = kind_option(b, key);
+	char *path = NULL;
+	int r;
+
+	if (!k || k->arg != ARG_PATH || !*value)
+		return 0;
+	r = path_resolve(*value, base, &path, err);
+	if (r != 0)
+		return r;
+	free(*value);
+	*value = path;
+	return 0;
+}
+
+static int add_word(struct binding *b, const char *p, const char *end,
+		    const struct path_base *base, struct pos pos, struct err *err)
 {
 	const char *eq = find_bare(p, end, '=');
 	auto_free char *key = NULL, *value = NULL;
@@ -318,7 +378,10 @@ static int add_word(struct binding *b, const char *p, const char *end, struct po
 		return r;
 	if (*key == '\0')
 		return err_set(err, PE_USAGE, "nothing stands between two commas");
-	if (kind_option(key, b->iface))
+	r = resolve_option(b, key, &value, base, err);
+	if (r != 0)
+		return r;
+	if (kind_option(b, key))
 		r = binding_add_option(b, key, value, pos);
 	else if (kind_caretaker(key))
 		r = binding_add_through(b, key, value, pos);
@@ -362,6 +425,23 @@ static int set_host(struct binding *b, const char *path, const struct path_base 
 	return r != 0 ? r : set_ref(b, SRC_HOST, abs, err);
 }
 
+/* NAME/DEVICE or NAME/dev:DEVICE: the net device of another unikernel. */
+static int set_join(struct binding *b, const char *name, const char *device,
+		    struct err *err)
+{
+	auto_free char *ref = NULL;
+
+	if (slot_device(device))
+		device = slot_device(device);
+	if (!name_valid(name, true) || !device_name_valid(device))
+		return err_set(err, PE_USAGE,
+			       "\"env:%.80s/%.80s\" is not env:NAME/DEVICE: the "
+			       "environment, and the net device to be joined to",
+			       name, device);
+	ref = str_printf("%s/%s", name, device);
+	return ref ? set_ref(b, SRC_ENV, ref, err) : err_oom(err);
+}
+
 /* NAME/SERVER */
 static int set_env(struct binding *b, const char *ref, struct err *err)
 {
@@ -373,6 +453,8 @@ static int set_env(struct binding *b, const char *ref, struct err *err)
 		memcpy(name, ref, n);
 		name[n] = '\0';
 	}
+	if (n > 0 && n <= MAX_NAME && slot_device(b->slot))
+		return set_join(b, name, slash + 1, err);
 	if (n == 0 || n > MAX_NAME || !name_valid(name, true) ||
 	    !name_valid(slash + 1, false))
 		return err_set(err, PE_USAGE,
@@ -403,6 +485,9 @@ static int parse_source(struct binding *b, const char *word, const struct path_b
 		return set_ref(b, SRC_PARENT, has_path(b->iface) ? b->slot : NULL, err);
 	if (streq(word, "host"))
 		return set_ref(b, SRC_HOST, "host", err);
+	if (str_starts(word, "host:") && slot_device(b->slot) && word[5] &&
+	    !strchr("/.~", word[5]))
+		return set_ref(b, SRC_HOST, word + 5, err); /* a TAP's name */
 	if (str_starts(word, "host:"))
 		return set_host(b, word + 5, base, err);
 	if (str_starts(word, "env:"))
@@ -436,7 +521,7 @@ int binding_parse_source(struct binding *b, const char *text,
 		const char *p = comma + 1;
 
 		comma = find_bare(p, end, ',');
-		r = add_word(b, p, comma, pos_at(pos, text, p), err);
+		r = add_word(b, p, comma, base, pos_at(pos, text, p), err);
 	}
 	if (r == 0)
 		b->unbound = false;
@@ -473,6 +558,8 @@ int graph_env_bind(struct genv *e, const char *text, const struct path_base *bas
 		r = genv_add_binding(e, iface, slot, pos, &b, err);
 	if (r != 0)
 		return in_binding(text, r, err);
+	if (slot != left)
+		binding_typed(b, iface);
 	r = binding_parse_source(b, eq + 1, base, pos_at(pos, text, eq + 1), err);
 	if (r != 0) {
 		genv_drop_binding(e, b);
@@ -493,6 +580,7 @@ int genv_add_defaults(struct genv *e)
 		{ IF_CLOCK, SRC_PARENT },    { IF_ENTROPY, SRC_PARENT },
 		{ IF_IDENTITY, SRC_PARENT },
 	};
+	bool unikernel = program_is_unikernel(e->program);
 	struct binding *b;
 	int r;
 
@@ -500,6 +588,9 @@ int genv_add_defaults(struct genv *e)
 		const char *slot = iface_name(defaults[i].iface);
 
 		if (genv_binding(e, slot))
+			continue;
+		if (unikernel &&
+		    (defaults[i].iface == IF_NET || defaults[i].iface == IF_IDENTITY))
 			continue;
 		r = genv_add_binding(e, defaults[i].iface, slot, e->pos, &b, NULL);
 		if (r != 0)

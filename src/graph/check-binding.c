@@ -47,14 +47,14 @@ static void check_places(struct check *c, const struct binding *b)
 
 static void check_option(struct check *c, const struct binding *b, const struct kv *o)
 {
-	const struct option_kind *k = kind_option(o->key, b->iface);
+	const struct option_kind *k = kind_option(b, o->key);
 	auto_str known = STR_INIT;
 
 	if (!k) {
-		const char *near = kind_nearest_word(o->key, b->iface);
+		const char *near = kind_nearest_word(o->key, b);
 		auto_free char *hint = near ? str_printf("did you mean %s?", near) : NULL;
 
-		kind_list_options(b->iface, &known);
+		kind_list_options(b, &known);
 		ERROR(c, o->pos, hint, "\"%s\": a %s has no option \"%s\"; there are: %s",
 		      b->slot, iface_name(b->iface), o->key, str_text(&known));
 	} else if (!b->unbound && !(k->sources & (1u << b->source))) {
@@ -80,11 +80,11 @@ static void check_caretaker(struct check *c, const struct binding *b, const stru
 	const struct caretaker_kind *k = kind_caretaker(t->key);
 	auto_str known = STR_INIT;
 
-	kind_list_caretakers(b->iface, &known);
+	kind_list_caretakers(b, &known);
 	if (known.len == 0)
 		str_add(&known, "none yet");
 	if (!k) {
-		const char *near = kind_nearest_word(t->key, b->iface);
+		const char *near = kind_nearest_word(t->key, b);
 		auto_free char *hint = near ? str_printf("did you mean %s?", near) : NULL;
 
 		ERROR(c, t->pos, hint,
@@ -126,6 +126,8 @@ static void check_size(struct check *c, const struct binding *b)
 
 static void check_fakes(struct check *c, const struct binding *b)
 {
+	if (b->iface == IF_VOLUME)
+		return;
 	if (b->n_fakes > 0 && (b->iface != IF_DIR || b->source != SRC_FAKE))
 		ERROR(c, b->pos, NULL, "\"%s\": files belong to a dir from fake",
 		      b->slot);
@@ -152,6 +154,11 @@ static void check_source_options(struct check *c, const struct binding *b)
 		      "\"identity\": fake needs hostname=, user= or "
 		      "machine-id=");
 	check_size(c, b);
+	if (b->iface == IF_VOLUME)
+		check_volume(c, b);
+	if (b->iface == IF_CLOCK && b->source == SRC_FAKE && !binding_option(b, "start"))
+		ERROR(c, b->pos, "as fake,start=2026-01-31T10:00:00Z",
+		      "\"clock\": a fake clock needs a start=");
 	check_fakes(c, b);
 }
 
@@ -179,8 +186,11 @@ static void check_cut(struct check *c, const struct binding *b, enum cut given)
 static bool check_host_ref(struct check *c, const struct binding *b)
 {
 	bool is_path = b->ref && *b->ref == '/';
-	bool wants_path = b->iface == IF_DIR || b->iface == IF_SOCKET;
+	bool wants_path =
+		b->iface == IF_DIR || b->iface == IF_SOCKET || b->iface == IF_VOLUME;
 
+	if (b->source == SRC_HOST && b->iface == IF_NET && slot_device(b->slot))
+		return check_tap(c, b);
 	if (b->source != SRC_HOST || is_path == wants_path)
 		return true;
 	if (wants_path)
@@ -218,10 +228,18 @@ static void check_source(struct check *c, const struct binding *b)
 		kind_source(b->program, b->iface, is_root, b->source);
 	const char *missing = need_missing(k->need, c->facts);
 
-	if (str_starts(b->slot, "dev:")) {
+	if (slot_device(b->slot) && !program_is_unikernel(b->program)) {
 		ERROR(c, b->pos, NULL,
 		      "\"%s\": dev: names a device of a unikernel, and this is "
 		      "a Linux program",
+		      b->slot);
+		return;
+	}
+	if (program_is_unikernel(b->program) && !slot_device(b->slot) &&
+	    (b->iface == IF_NET || b->iface == IF_VOLUME)) {
+		ERROR(c, b->pos, "polder inspect FILE lists its devices",
+		      "\"%s\": a unikernel has no slot of this name; its devices are "
+		      "dev:NAME",
 		      b->slot);
 		return;
 	}
@@ -282,7 +300,7 @@ static void no_such_server(struct check *c, const struct binding *b, const struc
 	      "\"%s\" exposes no server \"%s\"", e->name, server);
 }
 
-static void resolve(struct check *c, struct binding *b)
+static void resolve(struct check *c, const struct genv *e, struct binding *b)
 {
 	char name[MAX_NAME + 1];
 	const char *slash = strchr(b->ref, '/');
@@ -299,6 +317,10 @@ static void resolve(struct check *c, struct binding *b)
 			check_no_such_env(c, b->pos, name);
 		return;
 	}
+	if (slot_device(b->slot)) {
+		check_join(c, b, e, b->server_env, slash + 1);
+		return;
+	}
 	b->server = genv_expose(b->server_env, slash + 1);
 	if (b->server)
 		check_resolved(c, b);
@@ -306,8 +328,10 @@ static void resolve(struct check *c, struct binding *b)
 		no_such_server(c, b, b->server_env, slash + 1);
 }
 
-void check_binding(struct check *c, struct binding *b)
+void check_binding(struct check *c, const struct genv *e, struct binding *b)
 {
+	if (!check_device(c, e, b))
+		return;
 	if (b->unbound && !b->optional) {
 		ERROR(c, b->pos, "write from:, or optional: true",
 		      "\"%s\" is declared and "
@@ -324,6 +348,8 @@ void check_binding(struct check *c, struct binding *b)
 	check_source(c, b);
 	check_places(c, b);
 	if (b->source == SRC_ENV && b->ref &&
-	    (b->iface == IF_DIR || b->iface == IF_SOCKET))
-		resolve(c, b);
+	    (b->iface == IF_DIR || b->iface == IF_SOCKET ||
+	     (b->iface == IF_NET && slot_device(b->slot) &&
+	      program_is_unikernel(b->program))))
+		resolve(c, e, b);
 }

@@ -27,7 +27,10 @@ static void check_limit(struct check *c, struct pos pos, const char *name, uint6
 		  why ? why : "");
 }
 
-static void check_limits(struct check *c, const struct limits *l, struct pos pos)
+/* one: a single process whose memory is what it was made with, so that two of the limits
+ * need nobody to enforce them. */
+static void check_limits(struct check *c, const struct limits *l, struct pos pos,
+			 bool one)
 {
 	if (l->mem_bytes && l->mem_bytes < 1 << 20)
 		ERROR(c, pos, NULL, "a mem limit under 1M lets no program start");
@@ -39,9 +42,9 @@ static void check_limits(struct check *c, const struct limits *l, struct pos pos
 		ERROR(c, pos, NULL, "a pids limit over 4194304 is no limit");
 	if (l->time_ms > 3660ULL * 86400 * 1000)
 		ERROR(c, pos, NULL, "a time limit over ten years is no limit");
-	check_limit(c, pos, "mem", l->mem_bytes, c->facts->limit_mem);
+	check_limit(c, pos, "mem", l->mem_bytes, one || c->facts->limit_mem);
 	check_limit(c, pos, "cpu", l->cpu_percent, c->facts->limit_cpu);
-	check_limit(c, pos, "pids", l->pids, c->facts->limit_pids);
+	check_limit(c, pos, "pids", l->pids, one || c->facts->limit_pids);
 }
 
 static void check_below(struct check *c, struct pos pos, const struct limits *l,
@@ -135,21 +138,23 @@ static void check_after(struct check *c, struct genv *e)
 static void check_env(struct check *c, struct genv *e)
 {
 	struct pos pos = e->limits.pos.line ? e->limits.pos : e->pos;
+	bool unikernel = program_is_unikernel(e->program);
 
-	if (kind_refused(e->program)) {
-		ERROR(c, e->pos, NULL, "%s", kind_refused(e->program));
-		return;
-	}
-	if (e->n_argv == 0 && *e->name)
-		ERROR(c, e->pos, "add run: [PROGRAM, ARGUMENT, …]",
+	if (e->n_argv == 0 && *e->name && !unikernel)
+		ERROR(c, e->pos,
+		      "add run: [PROGRAM, ARGUMENT, …], or image: FILE for a unikernel",
 		      "\"%s\" has nothing to run", e->name);
 	for (size_t i = 0; i < e->n_bindings; i++)
-		check_binding(c, &e->bindings[i]);
-	check_limits(c, &e->limits, pos);
+		check_binding(c, e, &e->bindings[i]);
+	check_limits(c, &e->limits, pos, unikernel);
+	if (unikernel)
+		check_unikernel(c, e, pos);
 	check_below(c, pos, &e->limits, &c->graph->quota, "the composition");
 	check_parent(c, e, pos);
-	check_root(c, e);
-	check_exposes(c, e);
+	if (!unikernel) {
+		check_root(c, e);
+		check_exposes(c, e);
+	}
 	check_below_sockets(c, e);
 	check_after(c, e);
 }
@@ -161,7 +166,10 @@ int graph_check(struct graph *g, const struct host_facts *facts, bool accept_wea
 	size_t before = diags->n_errors;
 	int r;
 
-	check_limits(&c, &g->quota, g->quota.pos);
+	check_limits(&c, &g->quota, g->quota.pos, false);
+	for (size_t i = 0; i < g->n_envs; i++)
+		for (size_t k = 0; k < g->envs[i]->n_bindings; k++)
+			g->envs[i]->bindings[k].joined = NULL;
 	for (size_t i = 0; i < g->n_envs; i++)
 		check_env(&c, g->envs[i]);
 	r = graph_order(g, diags);

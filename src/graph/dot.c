@@ -32,6 +32,8 @@ static void write_target(const struct binding *b, struct str *target)
 {
 	if (b->server_env)
 		str_addf(target, "env %s", b->server_env->name);
+	else if (b->source == SRC_HOST && slot_device(b->slot))
+		str_addf(target, "host %s", b->ref);
 	else if (b->source == SRC_HOST && *b->ref == '/')
 		str_addf(target, "host %s", b->ref);
 	else if (b->source == SRC_PARENT && b->ref)

@@ -37,6 +37,21 @@ static void enforce_tree(const struct binding *b, const struct host_facts *facts
 	}
 }
 
+static void enforce_volume(const struct binding *b, struct enforcement *e)
+{
+	bool ro = binding_readonly(b);
+
+	if (b->source == SRC_OWN && binding_option(b, "base"))
+		e->how =
+			ro ? "the base, read-only" :
+			     "copy-on-write: the base is only read, what is written goes "
+			     "to a sparse file of its own";
+	else if (ro && b->source == SRC_HOST)
+		e->how = "the file, opened for reading alone";
+	else if (ro && b->source == SRC_OWN)
+		e->how = "a fresh block device of its own, sparse; writes are refused";
+}
+
 struct enforcement binding_enforcement(const struct binding *b,
 				       const struct host_facts *facts)
 {
@@ -51,6 +66,8 @@ struct enforcement binding_enforcement(const struct binding *b,
 	}
 	if (is_mounted_tree(b))
 		enforce_tree(b, facts, &e);
+	if (b->iface == IF_VOLUME)
+		enforce_volume(b, &e);
 	if (b->iface == IF_IDENTITY && binding_option(b, "root"))
 		e.how = "uid 0 of a sub-range, in its own user namespace only";
 	return e;

@@ -134,6 +134,13 @@ struct graph *graph_new(void)
 	return g;
 }
 
+static void drop_devices(struct genv *e)
+{
+	while (e->n_devices > 0)
+		free(e->devices[--e->n_devices].name);
+	e->devices_known = false;
+}
+
 static void genv_free(struct genv *e)
 {
 	if (!e)
@@ -150,6 +157,9 @@ static void genv_free(struct genv *e)
 	}
 	for (size_t i = 0; i < e->n_after; i++)
 		free(e->after[i].name);
+	drop_devices(e);
+	free(e->devices);
+	free(e->image);
 	free(e->argv);
 	free(e->vars);
 	free(e->bindings);
@@ -246,6 +256,75 @@ void genv_clear_args(struct genv *e)
 		free(e->argv[--e->n_argv]);
 	if (e->argv)
 		e->argv[0] = NULL;
+}
+
+/* ---- unikernels ---- */
+
+void genv_set_program(struct genv *e, enum program_kind program)
+{
+	e->program = program;
+	e->devices_known = program_is_unikernel(program);
+	for (size_t i = 0; i < e->n_bindings; i++)
+		e->bindings[i].program = program;
+}
+
+int genv_set_image(struct genv *e, const char *path, struct pos pos)
+{
+	char *copy = path ? strdup(path) : NULL;
+
+	if (path && !copy)
+		return -ENOMEM;
+	genv_set_program(e, path ? PROGRAM_SPT : PROGRAM_LINUX); /* until it is read */
+	drop_devices(e);
+	free(e->image);
+	e->image = copy;
+	e->image_pos = pos;
+	return 0;
+}
+
+const struct gdevice *genv_device(const struct genv *e, const char *name)
+{
+	for (size_t i = 0; i < e->n_devices; i++)
+		if (streq(e->devices[i].name, name))
+			return &e->devices[i];
+	return NULL;
+}
+
+/* A binding that was there before learns which interface it has. */
+static void tell_binding(struct genv *e, const struct gdevice *d)
+{
+	for (size_t i = 0; i < e->n_bindings; i++) {
+		struct binding *b = &e->bindings[i];
+		const char *name = slot_device(b->slot);
+
+		if (!name || !b->untold || !streq(name, d->name))
+			continue;
+		b->iface = d->iface;
+		b->untold = false;
+	}
+}
+
+int genv_add_device(struct genv *e, const char *name, enum iface iface, struct err *err)
+{
+	auto_free char *copy = strdup(name);
+	struct gdevice *room;
+
+	if (!device_name_valid(name) || e->n_devices >= MAX_DEVICES)
+		return err_set(err, PE_USAGE,
+			       "\"%.70s\" cannot be the name of a device: 1 to %d "
+			       "visible characters without \"/\", and at most %d of them",
+			       name, MAX_DEVICE_NAME, MAX_DEVICES);
+	if (genv_device(e, name))
+		return err_set(err, PE_EXISTS, "the device \"%s\" is declared twice",
+			       name);
+	room = list_room(e->devices, e->n_devices, sizeof(*room));
+	if (room)
+		e->devices = room;
+	if (!room || !copy)
+		return err_oom(err);
+	room[e->n_devices] = (struct gdevice){ TAKE_PTR(copy), iface };
+	tell_binding(e, &room[e->n_devices++]);
+	return 0;
 }
 
 int genv_add_var(struct genv *e, const char *key, const char *value, struct pos pos)

@@ -16,6 +16,8 @@ enum {
 	MAX_ITEMS = 4096, /* arguments, variables, exposed servers, names to wait for */
 	MAX_NAME = 63,
 	MAX_SLOT = 4095,
+	MAX_DEVICES = 63,
+	MAX_DEVICE_NAME = 67,
 };
 
 /* Makes room for one more of the v[n] that grows by doubling; NULL when there is no

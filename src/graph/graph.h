@@ -81,7 +81,8 @@ struct binding {
 	char *slot; /* "/data", "console", "net", "dev:NAME", … */
 	enum source source;
 	char *ref; /* see enum source; NULL where it has none. For parent of a dir or
-		    * socket: the creator's path, which is the slot's */
+		    * socket: the creator's path, which is the slot's. For a net device
+		    * from the host: the TAP's name; from env: NAME/DEVICE, a join */
 	struct kv *options;
 	size_t n_options;
 	struct kv *through; /* caretakers; [0] is nearest the program */
@@ -93,12 +94,15 @@ struct binding {
 	bool implied; /* a default of the program kind, nobody wrote it */
 	bool sugar;   /* written as -r or -w */
 	bool is_file; /* set by whoever has looked: the host's path is not a directory */
+	bool typed;   /* of a device: its interface was written before the slot */
+	bool untold;  /* of a device: nobody has said yet which interface it has */
 	enum program_kind program; /* of the environment that holds it */
 	uint32_t mark;             /* of whoever builds it; never looked at here */
 	struct pos pos;
 	/* filled by graph_check for SRC_ENV: */
 	struct genv *server_env;
 	struct expose *server;
+	struct binding *joined; /* of a net device: the other end, which is own */
 };
 
 /* A server that an environment exposes: a directory or Unix socket of its own. */
@@ -133,15 +137,28 @@ struct after {
 	struct pos pos;
 };
 
+/* What a unikernel declares that it needs: IF_VOLUME or IF_NET. */
+struct gdevice {
+	char *name;
+	enum iface iface;
+};
+
 struct genv {
 	char *name; /* "" for an unnamed one of a command line */
 	enum program_kind program;
-	char **argv; /* NULL-terminated */
+	char *image; /* NULL: a Linux program; else a unikernel's file, absolute */
+	struct pos image_pos;
+	struct gdevice *devices; /* as the image declares them, in its order */
+	size_t n_devices;
+	bool devices_known;  /* somebody has read the image */
+	uint64_t mem_needed; /* bytes, for the image alone; 0: not known */
+	char **argv;         /* NULL-terminated; a unikernel's: its arguments alone */
 	size_t n_argv;
 	struct kv *vars; /* value NULL: the caller's value is passed on */
 	size_t n_vars;
 	char *root;  /* NULL: the host's programs; else a host directory */
 	char *chdir; /* NULL: the default */
+	struct pos root_pos, chdir_pos, args_pos;
 	struct binding *bindings;
 	size_t n_bindings;
 	struct expose *exposes;
@@ -177,6 +194,7 @@ struct host_facts {
 	bool idmap;       /* idmapped mounts */
 	bool timens;      /* time namespaces */
 	bool fuse;        /* /dev/fuse can be opened */
+	bool kvm;         /* /dev/kvm can be opened */
 	int landlock_abi; /* 0: none */
 	bool limit_mem, limit_cpu, limit_pids; /* a cgroup (or better) can enforce them */
 	const char *no_limit_reason;
@@ -190,6 +208,7 @@ struct host_facts {
 			      .idmap = true,                                             \
 			      .timens = true,                                            \
 			      .fuse = true,                                              \
+			      .kvm = true,                                               \
 			      .landlock_abi = 7,                                         \
 			      .limit_mem = true,                                         \
 			      .limit_cpu = true,                                         \
@@ -246,6 +265,29 @@ struct genv *graph_env(const struct graph *g, const char *name);
 int genv_add_arg(struct genv *e, const char *arg);
 void genv_clear_args(struct genv *e);
 int genv_add_var(struct genv *e, const char *key, const char *value, struct pos pos);
+/*
+ * The program is the unikernel in that file. Which kind it is and which devices it
+ * declares is in the file, which is not read here: whoever does says it, with
+ * genv_set_program and then genv_add_device for each. Bindings of devices get their
+ * interface then. path NULL: a Linux program again.
+ */
+int genv_set_image(struct genv *e, const char *path, struct pos pos);
+void genv_set_program(struct genv *e, enum program_kind program);
+/* PE_USAGE: no name of a device. PE_EXISTS: declared twice. */
+int genv_add_device(struct genv *e, const char *name, enum iface iface, struct err *err);
+/* A unikernel's memory in bytes: the limit mem, rounded down to what its kind can have,
+ * else 512 MiB, of which it takes what it touches. */
+uint64_t genv_guest_mem(const struct genv *e);
+const struct gdevice *genv_device(const struct genv *e, const char *name);
+/* "dev:NAME" → NAME; NULL: the slot is not of a device. */
+const char *slot_device(const char *slot);
+/* 1 to 67 visible characters without "/". */
+bool device_name_valid(const char *name);
+static inline bool program_is_unikernel(enum program_kind p)
+{
+	return p == PROGRAM_SPT || p == PROGRAM_HVT;
+}
+const char *program_name(enum program_kind p);
 /* A later value for the same key replaces the earlier one. */
 int genv_add_after(struct genv *e, const char *name, struct pos pos);
 /* Sets mem, cpu, pids or time from text ("256M", "150" or "150%", "64", "10s").
@@ -289,9 +331,16 @@ void genv_drop_binding(struct genv *e, struct binding *b);
 struct binding *genv_binding(const struct genv *e, const char *slot);
 /* The same for a slot that is not in its final form yet ("/data/"). */
 struct binding *genv_binding_of(const struct genv *e, enum iface iface, const char *slot);
+/* "own,start=": seconds since 1970, or 2026-01-31T10:00:00Z, as ns since 1970. */
+bool time_parse(const char *text, uint64_t *ret_ns);
+/* "52:54:00:12:34:56", not of a group. */
+bool mac_parse(const char *text, uint8_t ret[6]);
 /* The slot's interface as it follows from its own text: "socket:/run/db", "/data",
- * "net". *ret_slot points into text. PE_USAGE with the sentence. */
+ * "net"; "dev:NAME" is a volume until somebody says which devices there are. *ret_slot
+ * points into text. PE_USAGE with the sentence. */
 int slot_parse(const char *text, enum iface *ret, const char **ret_slot, struct err *err);
+/* Says that this interface was written before the slot, if it is a device's. */
+void binding_typed(struct binding *b, enum iface iface);
 int binding_add_option(struct binding *b, const char *key, const char *value,
 		       struct pos pos);
 int binding_add_through(struct binding *b, const char *key, const char *value,
@@ -305,7 +354,8 @@ const struct kv *binding_caretaker(const struct binding *b, const char *key);
 bool binding_readonly(const struct binding *b);
 
 /* Adds what a program of this kind always has and nobody bound: console=parent,
- * net=null, clock=parent, entropy=parent, identity=parent (all .implied). */
+ * net=null, clock=parent, entropy=parent, identity=parent (all .implied). A unikernel has
+ * no identity, and its devices have no default. */
 int genv_add_defaults(struct genv *e);
 
 /* ---- deciding ---- */

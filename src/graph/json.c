@@ -105,13 +105,27 @@ static void ready_to_json(const struct ready *r, struct json *j)
 	json_close(j, '}');
 }
 
+static void devices_to_json(const struct genv *e, struct json *j)
+{
+	json_key(j, "devices");
+	json_open(j, '[');
+	for (size_t i = 0; i < e->n_devices; i++) {
+		json_open(j, '{');
+		json_kstr(j, "name", e->devices[i].name);
+		json_kstr(j, "interface", iface_name(e->devices[i].iface));
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void program_to_json(const struct genv *e, struct json *j)
 {
-	json_kstr(j, "program",
-		  e->program == PROGRAM_LINUX ? "linux" :
-		  e->program == PROGRAM_SPT   ? "spt" :
-						"hvt");
-	json_key(j, "run");
+	json_kstr(j, "program", program_name(e->program));
+	if (e->image)
+		json_kstr(j, "image", e->image);
+	if (e->devices_known)
+		devices_to_json(e, j);
+	json_key(j, e->image ? "args" : "run");
 	json_open(j, '[');
 	for (size_t i = 0; i < e->n_argv; i++)
 		json_str(j, e->argv[i]);

@@ -156,28 +156,158 @@ static const struct source_kind linux_root[SRC_COUNT] = {
 	[SRC_FAKE] = REFUSED("a root cannot be made of a manifest's files; " ROOT_ONLY),
 };
 
+/*
+ * A unikernel: what its ABI has, and nothing else. Rows of volume and net are of its
+ * devices. The two kinds differ in the clock alone: an spt guest asks the kernel, an hvt
+ * guest its tender.
+ */
+#define NO_FILES                                                                           \
+	REFUSED("a unikernel has no files: bind its devices, -g dev:NAME=…, or put the " \
+		"files into its image")
+#define NO_SOCKETS                                                                       \
+	REFUSED("a unikernel has no sockets of the host; join its net device to "        \
+		"another's")
+#define NO_IDENTITY                                                                      \
+	REFUSED("a unikernel has no host name, users or machine id; leave identity out")
+#define NO_SPAWN_HERE REFUSED("a unikernel can start nothing; leave spawn out")
+#define ENTROPY_OF_CPU                                                                   \
+	REFUSED("the processor's RDRAND is all that the ABI has, and it cannot be "      \
+		"taken away or replaced; entropy=parent is what there is")
+#define CLOCK_OF_KERNEL                                                                  \
+	REFUSED("an spt guest asks the kernel for the time, which cannot be given "      \
+		"another; an hvt guest's clock can be set")
+
+#define UNIKERNEL_ROWS                                                                   \
+	[IF_CONSOLE] = {                                                                 \
+		[SRC_OWN] = GIVEN(COMPLETE, "a pipe that the tender reads, logged"),     \
+		[SRC_PARENT] = GIVEN(RESTART, "the creator's standard output"),          \
+		[SRC_HOST] = REFUSED("a console is no file of the host; write parent "   \
+				     "for the creator's output, or own"),                \
+		[SRC_STORE] = REFUSED("a console cannot come out of a store"),           \
+		[SRC_ENV] = REFUSED("an environment exposes directories and sockets, "   \
+				    "not consoles"),                                     \
+		[SRC_NULL] = GIVEN(COMPLETE, "writes vanish"),                           \
+		[SRC_FAKE] = GIVEN(COMPLETE, "output logged by the tender; a "           \
+					     "unikernel's console has no input"),        \
+	},                                                                               \
+	[IF_DIR] = { NO_FILES, NO_FILES, NO_FILES, NO_FILES, NO_FILES, NO_FILES,         \
+		     NO_FILES },                                                         \
+	[IF_VOLUME] = {                                                                  \
+		[SRC_OWN] = GIVEN(RESTART, "a fresh block device of its own, sparse"),   \
+		[SRC_PARENT] = REFUSED("the creator holds no block device that it could " \
+				       "hand on; name a file: ./disk.img"),              \
+		[SRC_HOST] = GIVEN(RESTART, "the file, by the descriptor that the "      \
+					    "tender opened"),                            \
+		[SRC_STORE] = NO_STORE,                                                  \
+		[SRC_ENV] = REFUSED("two that write one block device destroy it; give "  \
+				    "each own,base=FILE"),                               \
+		[SRC_NULL] = GIVEN(COMPLETE, "reads zeros, discards writes"),            \
+		[SRC_FAKE] = GIVEN(COMPLETE, "the given content, in memory"),            \
+	},                                                                               \
+	[IF_NET] = {                                                                     \
+		[SRC_OWN] = GIVEN(COMPLETE, "silent until another's device is joined "   \
+					    "to it"),                                    \
+		[SRC_PARENT] = REFUSED("a unikernel has frames and no connections, so "  \
+				       "the creator's reach is not for it; host:TAP, "   \
+				       "env:NAME/DEVICE, own, fake and null are there"), \
+		[SRC_HOST] = GIVEN(RESTART, "the frames of a TAP interface of the host"), \
+		[SRC_STORE] = REFUSED("a network cannot come out of a store"),           \
+		[SRC_ENV] = GIVEN(COMPLETE, "joined to the other's device, with a "      \
+					    "filter that can cut it"),                   \
+		[SRC_NULL] = GIVEN(COMPLETE, "silent: nothing comes, what is sent "      \
+					     "vanishes"),                                \
+		[SRC_FAKE] = GIVEN(COMPLETE, "a sinkhole that counts what is sent"),     \
+	},                                                                               \
+	[IF_ENTROPY] = {                                                                 \
+		[SRC_OWN] = ENTROPY_OF_CPU,                                              \
+		[SRC_PARENT] = GIVEN(IMPOSSIBLE, "the processor's RDRAND and RDSEED"),   \
+		[SRC_HOST] = REFUSED("the host's entropy is entropy=parent"),            \
+		[SRC_STORE] = REFUSED("entropy cannot come out of a store"),             \
+		[SRC_ENV] = REFUSED("an environment exposes directories and sockets, "   \
+				    "not entropy"),                                      \
+		[SRC_NULL] = ENTROPY_OF_CPU,                                             \
+		[SRC_FAKE] = ENTROPY_OF_CPU,                                             \
+	},                                                                               \
+	[IF_IDENTITY] = {                                                                \
+		[SRC_OWN] = NO_IDENTITY, [SRC_PARENT] = NO_IDENTITY,                     \
+		[SRC_HOST] = NO_IDENTITY, [SRC_STORE] = NO_IDENTITY,                     \
+		[SRC_ENV] = NO_IDENTITY,                                                 \
+		[SRC_NULL] = GIVEN(COMPLETE, "nothing is there"),                        \
+		[SRC_FAKE] = NO_IDENTITY,                                                \
+	},                                                                               \
+	[IF_SOCKET] = { NO_SOCKETS, NO_SOCKETS, NO_SOCKETS, NO_SOCKETS, NO_SOCKETS,      \
+			NO_SOCKETS, NO_SOCKETS },                                        \
+	[IF_SPAWN] = {                                                                   \
+		[SRC_OWN] = NO_SPAWN_HERE, [SRC_PARENT] = NO_SPAWN_HERE,                 \
+		[SRC_HOST] = NO_SPAWN_HERE, [SRC_STORE] = NO_SPAWN_HERE,                 \
+		[SRC_ENV] = NO_SPAWN_HERE,                                               \
+		[SRC_NULL] = GIVEN(COMPLETE, "nothing is there"),                        \
+		[SRC_FAKE] = NO_SPAWN_HERE,                                              \
+	}
+
+#define CLOCK_ELSEWHERE                                                                  \
+	[SRC_HOST] = REFUSED("the host's clock is clock=parent"),                        \
+	[SRC_STORE] = REFUSED("a clock cannot come out of a store"),                     \
+	[SRC_ENV] =                                                                      \
+		REFUSED("an environment exposes directories and sockets, not clocks")
+
+static const struct source_kind spt_sources[IF_COUNT][SRC_COUNT] = {
+	UNIKERNEL_ROWS,
+	[IF_CLOCK] = {
+		[SRC_OWN] = CLOCK_OF_KERNEL,
+		[SRC_PARENT] = GIVEN(RESTART, "the host's clocks"),
+		[SRC_NULL] = CLOCK_OF_KERNEL,
+		[SRC_FAKE] = CLOCK_OF_KERNEL,
+		CLOCK_ELSEWHERE,
+	},
+};
+
+static const struct source_kind hvt_sources[IF_COUNT][SRC_COUNT] = {
+	UNIKERNEL_ROWS,
+	[IF_CLOCK] = {
+		[SRC_OWN] = GIVEN(RESTART, "the tender's answer, shifted; monotonic time "
+					   "is the processor's counter"),
+		[SRC_PARENT] = GIVEN(RESTART, "the host's clock, asked for by the tender"),
+		[SRC_NULL] = GIVEN(RESTART, "wall time begins at 1970; monotonic time is "
+					    "the processor's counter"),
+		[SRC_FAKE] = GIVEN(RESTART, "wall time begins where it was told to"),
+		CLOCK_ELSEWHERE,
+	},
+};
+
 static const struct {
-	const char *name, *refused;
+	const char *name;
 	const struct source_kind (*sources)[SRC_COUNT];
 	const struct source_kind *root;
 } programs[] = {
-	[PROGRAM_LINUX] = { "linux", NULL, linux_sources, linux_root },
-	[PROGRAM_SPT] = { "spt", "unikernels are not supported by this version", NULL,
-			  NULL },
-	[PROGRAM_HVT] = { "hvt", "unikernels are not supported by this version", NULL,
-			  NULL },
+	[PROGRAM_LINUX] = { "linux", linux_sources, linux_root },
+	[PROGRAM_SPT] = { "spt", spt_sources, spt_sources[IF_DIR] },
+	[PROGRAM_HVT] = { "hvt", hvt_sources, hvt_sources[IF_DIR] },
 };
 static_assert(ARRAY_LEN(programs) == PROGRAM_COUNT, "every program kind has a row");
 
+#define LINUX (1u << PROGRAM_LINUX)
+#define HVT (1u << PROGRAM_HVT)
+#define UNIKERNELS (1u << PROGRAM_SPT | HVT)
+#define EVERY_PROGRAM ((1u << PROGRAM_COUNT) - 1)
+
 static const struct option_kind options[] = {
-	{ "size", ARG_BYTES, IF(CONSOLE) | IF(DIR), SRC(OWN) },
-	{ "input", ARG_TEXT, IF(CONSOLE), SRC(FAKE) },
-	{ "offset", ARG_SHIFT, IF(CLOCK), SRC(OWN) },
-	{ "root", ARG_NONE, IF(IDENTITY), SRC(OWN) },
-	{ "hostname", ARG_HOSTNAME, IF(IDENTITY), SRC(OWN) | SRC(FAKE) },
-	{ "user", ARG_USER, IF(IDENTITY), SRC(FAKE) },
-	{ "machine-id", ARG_MACHINE_ID, IF(IDENTITY), SRC(FAKE) },
-	{ "cut", ARG_CUT, EVERY_IFACE, EVERY_SOURCE },
+	{ "size", ARG_BYTES, IF(CONSOLE), SRC(OWN), EVERY_PROGRAM },
+	{ "size", ARG_BYTES, IF(DIR), SRC(OWN), LINUX },
+	{ "size", ARG_BYTES, IF(VOLUME), SRC(OWN) | SRC(NULL) | SRC(FAKE), UNIKERNELS },
+	{ "block", ARG_BLOCK, IF(VOLUME), EVERY_SOURCE, UNIKERNELS },
+	{ "base", ARG_PATH, IF(VOLUME), SRC(OWN), UNIKERNELS },
+	{ "content", ARG_TEXT, IF(VOLUME), SRC(FAKE), UNIKERNELS },
+	{ "mac", ARG_MAC, IF(NET), EVERY_SOURCE, UNIKERNELS },
+	{ "mtu", ARG_MTU, IF(NET), EVERY_SOURCE, UNIKERNELS },
+	{ "start", ARG_TIME, IF(CLOCK), SRC(FAKE), HVT },
+	{ "input", ARG_TEXT, IF(CONSOLE), SRC(FAKE), LINUX },
+	{ "offset", ARG_SHIFT, IF(CLOCK), SRC(OWN), LINUX | HVT },
+	{ "root", ARG_NONE, IF(IDENTITY), SRC(OWN), LINUX },
+	{ "hostname", ARG_HOSTNAME, IF(IDENTITY), SRC(OWN) | SRC(FAKE), LINUX },
+	{ "user", ARG_USER, IF(IDENTITY), SRC(FAKE), LINUX },
+	{ "machine-id", ARG_MACHINE_ID, IF(IDENTITY), SRC(FAKE), LINUX },
+	{ "cut", ARG_CUT, EVERY_IFACE, EVERY_SOURCE, EVERY_PROGRAM },
 };
 
 static const struct caretaker_kind caretakers[] = {
@@ -203,33 +333,41 @@ static const char *const arg_likes[] = {
 	[ARG_USER] = "a user's name: small letters, \"_\", digits and \"-\", at most 31",
 	[ARG_MACHINE_ID] = "32 digits of 0-9 and a-f",
 	[ARG_CUT] = "complete, new-uses or restart",
+	[ARG_MAC] = "six bytes, as 52:54:00:12:34:56, that are not a group's",
+	[ARG_MTU] = "a number from 576 to 9000",
+	[ARG_BLOCK] = "a power of two from 512 to 32768",
+	[ARG_PATH] = "a path of the host",
+	[ARG_TIME] = "seconds since 1970, or a time as 2026-01-31T10:00:00Z",
 	[ARG_TEXT] = "a text",
 };
 static_assert(ARRAY_LEN(arg_likes) == ARG_COUNT, "every kind of argument is described");
 
-const char *kind_refused(enum program_kind program)
-{
-	return programs[program].refused;
-}
-
 const struct source_kind *kind_source(enum program_kind program, enum iface iface,
 				      bool is_root, enum source source)
 {
-	static const struct source_kind nothing =
-		REFUSED("unikernels are not supported by this version");
-
-	if (!programs[program].sources)
-		return &nothing;
 	return is_root ? &programs[program].root[source] :
 			 &programs[program].sources[iface][source];
 }
 
-const struct option_kind *kind_option(const char *name, enum iface iface)
+/* Of one that is not told yet, any interface of a device; and a device's are a
+ * unikernel's words even where nobody has said that it is one. */
+static bool is_word_of(const struct option_kind *k, const struct binding *b)
 {
+	unsigned ifaces = b->untold ? IF(VOLUME) | IF(NET) : 1u << b->iface;
+	unsigned kinds = slot_device(b->slot) ? UNIKERNELS : 1u << b->program;
+
+	return (k->ifaces & ifaces) && (k->programs & kinds);
+}
+
+const struct option_kind *kind_option(const struct binding *b, const char *name)
+{
+	const struct option_kind *found = NULL;
+
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (streq(options[i].name, name) && (options[i].ifaces & (1u << iface)))
-			return &options[i];
-	return NULL;
+		if (streq(options[i].name, name) && is_word_of(&options[i], b) &&
+		    (!found || (options[i].sources & (1u << b->source))))
+			found = &options[i];
+	return found;
 }
 
 const struct caretaker_kind *kind_caretaker(const char *name)
@@ -250,34 +388,36 @@ bool kind_word_known(const char *name)
 
 static void list_word(struct str *out, const char *name, enum arg arg)
 {
+	if (out->len && strstr(str_text(out), name))
+		return; /* a name of several rows */
 	str_addf(out, "%s%s%s", out->len ? ", " : "", name,
 		 arg == ARG_NONE || arg == ARG_COUNT ? "" : "=");
 }
 
-void kind_list_options(enum iface iface, struct str *out)
+void kind_list_options(const struct binding *b, struct str *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (options[i].ifaces & (1u << iface))
+		if (is_word_of(&options[i], b))
 			list_word(out, options[i].name, options[i].arg);
 }
 
-void kind_list_caretakers(enum iface iface, struct str *out)
+void kind_list_caretakers(const struct binding *b, struct str *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(caretakers); i++)
-		if (caretakers[i].there && (caretakers[i].ifaces & (1u << iface)))
+		if (caretakers[i].there && (caretakers[i].ifaces & (1u << b->iface)))
 			list_word(out, caretakers[i].name, caretakers[i].arg);
 }
 
-const char *kind_nearest_word(const char *word, enum iface iface)
+const char *kind_nearest_word(const char *word, const struct binding *b)
 {
 	const char *names[ARRAY_LEN(options) + ARRAY_LEN(caretakers)];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (options[i].ifaces & (1u << iface))
+		if (is_word_of(&options[i], b))
 			names[n++] = options[i].name;
 	for (size_t i = 0; i < ARRAY_LEN(caretakers); i++)
-		if (caretakers[i].there && (caretakers[i].ifaces & (1u << iface)))
+		if (caretakers[i].there && (caretakers[i].ifaces & (1u << b->iface)))
 			names[n++] = caretakers[i].name;
 	return str_nearest(word, names, n);
 }
@@ -318,6 +458,13 @@ bool arg_valid(enum arg arg, const char *value)
 		return streq(value, cut_name(CUT_COMPLETE)) ||
 		       streq(value, cut_name(CUT_NEW_USES)) ||
 		       streq(value, cut_name(CUT_RESTART));
+	case ARG_MAC: return mac_parse(value, (uint8_t[6]){ 0 });
+	case ARG_MTU: return str_to_u64(value, &n) && n >= 576 && n <= 9000;
+	case ARG_BLOCK:
+		return str_to_u64(value, &n) && n >= 512 && n <= 32768 &&
+		       (n & (n - 1)) == 0;
+	case ARG_PATH: return *value == '/';
+	case ARG_TIME: return time_parse(value, &n);
 	case ARG_TEXT: return true;
 	case ARG_NONE:
 	case ARG_COUNT: break;

@@ -19,6 +19,11 @@ enum arg {
 	ARG_USER,
 	ARG_MACHINE_ID,
 	ARG_CUT,
+	ARG_MAC,   /* of a network card */
+	ARG_MTU,   /* bytes of a frame without its header */
+	ARG_BLOCK, /* bytes of a block */
+	ARG_PATH,  /* of the host; made absolute where it is read */
+	ARG_TIME,  /* a point in time */
 	ARG_TEXT,
 	ARG_COUNT
 };
@@ -37,8 +42,9 @@ struct source_kind {
 struct option_kind {
 	const char *name;
 	enum arg arg;
-	unsigned ifaces;  /* 1 << IF_… */
-	unsigned sources; /* 1 << SRC_… that it belongs to */
+	unsigned ifaces;   /* 1 << IF_… */
+	unsigned sources;  /* 1 << SRC_… that it belongs to */
+	unsigned programs; /* 1 << PROGRAM_… that know it */
 };
 
 struct caretaker_kind {
@@ -48,19 +54,19 @@ struct caretaker_kind {
 	bool there;      /* false: a word of the design that does not exist yet */
 };
 
-/* NULL: programs of this kind run. */
-const char *kind_refused(enum program_kind program);
 /* The slot "/" has a row of its own. */
 const struct source_kind *kind_source(enum program_kind program, enum iface iface,
 				      bool is_root, enum source source);
-const struct option_kind *kind_option(const char *name, enum iface iface);
+/* The row that fits b best: its program's, its interface's (any of a device's while
+ * nobody knows which), its source's. NULL: there is none for that interface. */
+const struct option_kind *kind_option(const struct binding *b, const char *name);
 const struct caretaker_kind *kind_caretaker(const char *name);
 /* An option of any interface, or a caretaker of any. */
 bool kind_word_known(const char *name);
 /* "size=", "ro, subdir=": the words of that interface that are there, in *out. */
-void kind_list_options(enum iface iface, struct str *out);
-void kind_list_caretakers(enum iface iface, struct str *out);
-const char *kind_nearest_word(const char *word, enum iface iface);
+void kind_list_options(const struct binding *b, struct str *out);
+void kind_list_caretakers(const struct binding *b, struct str *out);
+const char *kind_nearest_word(const char *word, const struct binding *b);
 
 /* value NULL: none was written. */
 bool arg_valid(enum arg arg, const char *value);

@@ -33,7 +33,7 @@ static struct wait wait_at(const struct genv *e, size_t k)
 
 		return (struct wait){ a->env, a->pos, NULL };
 	}
-	if (b->source != SRC_ENV || !b->server)
+	if (b->source != SRC_ENV || (!b->server && !b->joined))
 		return (struct wait){ 0 };
 	return (struct wait){ b->server_env, b->pos, b };
 }

@@ -28,10 +28,11 @@ static const struct binding *covering(const struct genv *e, const char *path)
 static void write_because(const struct binding *b, struct str *out)
 {
 	if (b->implied) {
-		str_addf(
-			out,
-			"because nothing else is bound to it, and the default of a Linux "
-			"program is ");
+		str_addf(out,
+			 "because nothing else is bound to it, and the default of a %s "
+			 "is ",
+			 program_is_unikernel(b->program) ? "unikernel" :
+							    "Linux program");
 		binding_write(b, out);
 		return;
 	}
@@ -50,6 +51,10 @@ static void write_behind(const struct binding *b, const char *rest, struct str *
 		str_addf(out, "; \"%s\" exposes %s as \"%s\" at ", b->server_env->name,
 			 b->server->path, b->server->name);
 		pos_write(b->server->pos, out);
+	} else if (b->joined && b->source == SRC_ENV) {
+		str_addf(out, "; it is joined to %s of \"%s\", at ", b->joined->slot,
+			 b->server_env->name);
+		pos_write(b->joined->pos, out);
 	} else if (b->ref && *b->ref == '/') {
 		str_addf(out, "; it is %s%s%s%s of the host", b->ref, sub ? "/" : "",
 			 sub && sub->value ? sub->value : "", rest);
@@ -64,7 +69,7 @@ static bool why_binding(const struct genv *e, const struct binding *b, const cha
 	str_addf(out, "%s ", *e->name ? e->name : "the environment");
 	if (!can)
 		str_addf(out, "cannot use %s, ", slot);
-	else if (b->iface != IF_DIR)
+	else if (b->iface != IF_DIR && b->iface != IF_VOLUME)
 		str_addf(out, "may use %s, ", slot);
 	else if (binding_readonly(b))
 		str_addf(out, "may read %s and not write it, ", slot);
@@ -141,6 +146,11 @@ static bool why_path(const struct genv *e, const char *path, struct str *out)
 		str_addf(out, "\"%s\" is no absolute path without \"..\"\n", path);
 		return false;
 	}
+	if (program_is_unikernel(e->program)) {
+		str_addf(out, "%s cannot use %s, because a unikernel has no files\n",
+			 *e->name ? e->name : "the environment", clean);
+		return false;
+	}
 	b = covering(e, clean);
 	if (!b)
 		return why_default(e, clean, out);
@@ -166,8 +176,10 @@ static bool why_slot(const struct graph *g, const char *env, const char *slot,
 	b = genv_binding(e, slot);
 	if (b)
 		return why_binding(e, b, slot, "", out);
-	str_addf(out, "%s cannot use %s, because nothing is bound to it\n", e->name,
-		 slot);
+	str_addf(out, "%s cannot use %s, because %s\n", e->name, slot,
+		 slot_device(slot) && !genv_device(e, slot_device(slot)) ?
+			 "it has no such device" :
+			 "nothing is bound to it");
 	return false;
 }
 

@@ -26,6 +26,18 @@ static const char *const cut_names[] = {
 };
 static_assert(ARRAY_LEN(cut_names) == CUT_COUNT, "every cut strength has a name");
 
+static const char *const program_names[] = {
+	[PROGRAM_LINUX] = "linux",
+	[PROGRAM_SPT] = "spt",
+	[PROGRAM_HVT] = "hvt",
+};
+static_assert(ARRAY_LEN(program_names) == PROGRAM_COUNT, "every program kind has a name");
+
+const char *program_name(enum program_kind p)
+{
+	return program_names[p];
+}
+
 const char *iface_name(enum iface i)
 {
 	return iface_names[i];
@@ -207,4 +219,76 @@ int path_resolve(const char *text, const struct path_base *base, char **ret,
 			       MAX_SLOT);
 	*ret = str_take(&out);
 	return *ret ? 0 : err_oom(err);
+}
+
+static bool digits(const char **p, size_t n, char end, unsigned *ret)
+{
+	*ret = 0;
+	for (size_t i = 0; i < n; i++, (*p)++) {
+		if (**p < '0' || **p > '9')
+			return false;
+		*ret = *ret * 10 + (unsigned)(**p - '0');
+	}
+	return *(*p)++ == end;
+}
+
+/* Days since 1970-01-01, of a year from 1970 on; no day may be past its month's end. */
+static bool days_of(unsigned y, unsigned m, unsigned d, uint64_t *ret)
+{
+	static const unsigned char length[] = { 31, 28, 31, 30, 31, 30,
+						31, 31, 30, 31, 30, 31 };
+	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+	uint64_t days = 0;
+
+	if (y < 1970 || y > 2500 || m < 1 || m > 12 || d < 1 ||
+	    d > length[m - 1] + (leap && m == 2 ? 1u : 0u))
+		return false;
+	for (unsigned k = 1970; k < y; k++)
+		days += (k % 4 == 0 && k % 100 != 0) || k % 400 == 0 ? 366 : 365;
+	for (unsigned k = 1; k < m; k++)
+		days += length[k - 1] + (leap && k == 2 ? 1u : 0u);
+	*ret = days + d - 1;
+	return true;
+}
+
+bool time_parse(const char *text, uint64_t *ret_ns)
+{
+	unsigned y, mo, d, h, mi, s;
+	uint64_t days, seconds;
+	const char *p = text;
+
+	if (strchr(text, '-')) {
+		if (!digits(&p, 4, '-', &y) || !digits(&p, 2, '-', &mo) ||
+		    !digits(&p, 2, 'T', &d) || !digits(&p, 2, ':', &h) ||
+		    !digits(&p, 2, ':', &mi) || !digits(&p, 2, 'Z', &s) || *p || h > 23 ||
+		    mi > 59 || s > 59 || !days_of(y, mo, d, &days))
+			return false;
+		seconds = days * 86400 + h * 3600 + mi * 60 + s;
+	} else if (!str_to_u64(text, &seconds) || seconds > UINT64_MAX / 1000000000) {
+		return false;
+	}
+	*ret_ns = seconds * 1000000000;
+	return true;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' :
+	       c >= 'a' && c <= 'f' ? c - 'a' + 10 :
+	       c >= 'A' && c <= 'F' ? c - 'A' + 10 :
+				      -1;
+}
+
+bool mac_parse(const char *text, uint8_t ret[6])
+{
+	if (strlen(text) != 17)
+		return false;
+	for (int i = 0; i < 6; i++) {
+		int hi = hex_digit(text[3 * i]), lo = hex_digit(text[3 * i + 1]);
+
+		if (hi < 0 || lo < 0 || text[3 * i + 2] != (i < 5 ? ':' : '\0'))
+			return false;
+		ret[i] = (uint8_t)(hi << 4 | lo);
+	}
+	return (ret[0] & 1) == 0;
 }

@@ -28,8 +28,10 @@ void binding_write_source(const struct binding *b, struct str *out)
 	if (b->source == SRC_HOST && b->ref && *b->ref == '/') {
 		escape(out, b->ref, false);
 	} else {
+		bool tap = b->source == SRC_HOST && slot_device(b->slot);
+
 		str_add(out, source_name(b->source));
-		if (b->ref && (b->source == SRC_STORE || b->source == SRC_ENV)) {
+		if (b->ref && (b->source == SRC_STORE || b->source == SRC_ENV || tap)) {
 			str_addc(out, ':');
 			escape(out, b->ref, false);
 		}
@@ -42,7 +44,7 @@ void binding_write(const struct binding *b, struct str *out)
 {
 	if (*b->slot == '/' && b->iface != IF_DIR)
 		str_addf(out, "%s:", iface_name(b->iface));
-	else if (str_starts(b->slot, "dev:") && b->iface != IF_VOLUME)
+	else if (b->typed)
 		str_addf(out, "%s:", iface_name(b->iface));
 	escape(out, b->slot, true);
 	str_addc(out, '=');

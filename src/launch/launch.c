@@ -276,6 +276,8 @@ static int prepare(struct start *st, struct err *err)
 {
 	int r = take_uids(st, err);
 
+	if (r == 0 && st->l->env->image)
+		r = err_set(err, PE_REFUSED, "unikernels cannot be started yet");
 	if (r == 0)
 		r = predict_cgroups(st, err);
 	if (r == 0)

@@ -9,7 +9,9 @@ static void add_arg(struct load *l, struct genv *e, const char *arg)
 		l->oom = true;
 }
 
-static void split_run(struct load *l, struct genv *e, struct ynode *value)
+/* what: "run" or "args", for sentences. */
+static void split_run(struct load *l, struct genv *e, struct ynode *value,
+		      const char *what)
 {
 	struct err err = ERR_INIT;
 	char **words = NULL, shell = 0;
@@ -22,12 +24,15 @@ static void split_run(struct load *l, struct genv *e, struct ynode *value)
 	}
 	if (shell && !l->quiet)
 		diags_add(l->d, value->pos, true,
-			  "for a shell, write run: [sh, -c, \"…\"]; to "
-			  "say it is meant so, put it in quotes or write a list",
+			  streq(what, "run") ?
+				  "for a shell, write run: [sh, -c, \"…\"]; to "
+				  "say it is meant so, put it in quotes or write a list" :
+				  "to say it is meant so, put it in quotes or write a "
+				  "list",
 			  "\"%c\" is given to the program as it stands: no shell reads "
 			  "this",
 			  shell);
-	if (n == 0)
+	if (n == 0 && streq(what, "run"))
 		BAD(l, value->pos, NULL, "run is empty");
 	for (size_t i = 0; i < n; i++) {
 		add_arg(l, e, words[i]);
@@ -36,11 +41,16 @@ static void split_run(struct load *l, struct genv *e, struct ynode *value)
 	free(words);
 }
 
-static void read_run_list(struct load *l, struct genv *e, struct ynode *value)
+static void read_list(struct load *l, struct genv *e, struct ynode *value)
 {
 	for (size_t i = 0; i < value->n; i++)
 		if (want_text(l, value->items[i], "an argument (\"\" is the empty one)"))
 			add_arg(l, e, value->items[i]->text);
+}
+
+static void read_run_list(struct load *l, struct genv *e, struct ynode *value)
+{
+	read_list(l, e, value);
 	if (e->n_argv > 0 && *e->argv[0] == '\0')
 		BAD(l, value->pos, NULL, "the program's name is empty");
 }
@@ -51,7 +61,7 @@ static void read_run(struct load *l, void *into, struct ynode *key, struct ynode
 
 	genv_clear_args(e);
 	if (value->type == Y_SCALAR)
-		split_run(l, e, value);
+		split_run(l, e, value, "run");
 	else if (value->type == Y_SEQ && value->n > 0)
 		read_run_list(l, e, value);
 	else
@@ -60,6 +70,45 @@ static void read_run(struct load *l, void *into, struct ynode *key, struct ynode
 		    "run is a text or a list of texts, and not empty");
 	if (e->n_argv == 0) /* reported: not once more as nothing to run */
 		add_arg(l, e, "");
+}
+
+/* A file as in a shell: one without a slash lies beside the manifest. */
+static void read_image(struct load *l, void *into, struct ynode *key, struct ynode *value)
+{
+	auto_free char *written = NULL, *path = NULL;
+	struct genv *e = into;
+	struct err err = ERR_INIT;
+	int r;
+
+	(void)key;
+	if (!want_text(l, value, "an image"))
+		return;
+	written = strchr("/.~", *value->text) && *value->text ?
+			  strdup(value->text) :
+			  str_printf("./%s", value->text);
+	if (!*value->text) {
+		BAD(l, value->pos, NULL, "image is empty");
+		return;
+	}
+	r = written ? path_resolve(written, l->base, &path, &err) : -ENOMEM;
+	if (r == 0 && genv_set_image(e, path, value->pos) < 0)
+		r = -ENOMEM;
+	if (r != 0)
+		report(l, value->pos, r, &err);
+}
+
+static void read_args(struct load *l, void *into, struct ynode *key, struct ynode *value)
+{
+	struct genv *e = into;
+
+	genv_clear_args(e);
+	e->args_pos = key->pos;
+	if (value->type == Y_SCALAR)
+		split_run(l, e, value, "args");
+	else if (value->type == Y_SEQ)
+		read_list(l, e, value);
+	else if (value->type != Y_NULL)
+		(void)want_text(l, value, "args");
 }
 
 static bool variable_name(const char *s)
@@ -120,6 +169,7 @@ static void read_root(struct load *l, void *into, struct ynode *key, struct ynod
 
 	(void)key;
 	free(TAKE_PTR(e->root));
+	e->root_pos = value->pos;
 	if (value->type == Y_NULL || !want_text(l, value, "root"))
 		return;
 	r = path_resolve(str_starts(text, "host:") ? text + 5 : text, l->base, &path,
@@ -135,6 +185,7 @@ static void read_chdir(struct load *l, void *into, struct ynode *key, struct yno
 	struct genv *e = into;
 
 	(void)key;
+	e->chdir_pos = value->pos;
 	free(TAKE_PTR(e->chdir));
 	if (value->type == Y_NULL || !want_text(l, value, "chdir"))
 		return;
@@ -317,6 +368,23 @@ static void skip(struct load *l, void *into, struct ynode *key, struct ynode *va
 	(void)value;
 }
 
+/* One of them; the later layer's takes the place of an earlier one's, with its
+ * arguments. */
+static void choose_program(struct load *l, struct genv *e, struct ynode *map)
+{
+	struct ynode *image = ynode_get(map, "image"), *run = ynode_get(map, "run");
+
+	if (image && run)
+		BAD(l, run->pos, "the unikernel's arguments stand in args",
+		    "run and image are both given: it is a Linux program or a unikernel");
+	if (image || run) {
+		genv_clear_args(e);
+		e->args_pos = (struct pos){ 0 };
+	}
+	if (run && genv_set_image(e, NULL, (struct pos){ 0 }) < 0)
+		l->oom = true;
+}
+
 void read_env(struct load *l, struct genv *e, struct ynode *map)
 {
 	static const struct reader_key keys[] = {
@@ -326,7 +394,9 @@ void read_env(struct load *l, struct genv *e, struct ynode *map)
 		{ "exposes", read_exposes }, { "ready", read_ready },
 		{ "after", read_after },     { "like", skip },
 		{ "links", read_links },     { "name", skip },
+		{ "image", read_image },     { "args", read_args },
 	};
 
+	choose_program(l, e, map);
 	read_map(l, map, "an environment", keys, ARRAY_LEN(keys), e);
 }

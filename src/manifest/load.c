@@ -249,6 +249,10 @@ static int lay_together(struct load *l, struct genv *e)
 		lay(l, e, l->defaults);
 	while (n > 0)
 		lay(l, e, layers[--n]);
+	if (e->args_pos.line && !e->image)
+		diags_add(l->d, e->args_pos, false,
+			  "a Linux program's arguments stand in run",
+			  "args belong to an image, and there is none");
 	r = genv_add_defaults(e);
 	if (r == -E2BIG)
 		diags_add(l->d, e->pos, false, NULL, "\"%s\" has too many slots",

@@ -56,6 +56,8 @@ static struct binding *make_room(struct load *l, struct genv *e, const struct yp
 		return NULL;
 	}
 	b->mark = l->layer;
+	if (slot != key->text)
+		binding_typed(b, iface);
 	return b;
 }
 
@@ -143,8 +145,10 @@ static bool read_files(struct load *l, struct binding *b, struct ynode *value)
 
 static bool read_option(struct load *l, struct binding *b, struct ypair *p)
 {
-	const struct option_kind *k = kind_option(p->key->text, b->iface);
+	const struct option_kind *k = kind_option(b, p->key->text);
 	const char *value = p->value->type == Y_SCALAR ? p->value->text : NULL;
+	auto_free char *path = NULL;
+	struct err err = ERR_INIT;
 	bool on = true;
 	int r;
 
@@ -157,6 +161,12 @@ static bool read_option(struct load *l, struct binding *b, struct ypair *p)
 	}
 	if (!on)
 		return true;
+	r = k->arg == ARG_PATH && value ? path_resolve(value, l->base, &path, &err) : 0;
+	if (r != 0) {
+		report(l, p->value->pos, r, &err);
+		return false;
+	}
+	value = path ? path : value;
 	r = binding_add_option(b, p->key->text, value, p->value->pos);
 	if (r < 0)
 		l->oom = true;
@@ -170,8 +180,8 @@ static bool unknown_slot_key(struct load *l, struct binding *b, struct ynode *ke
 	const char *near = str_nearest(key->text, long_keys, ARRAY_LEN(long_keys));
 
 	if (!near)
-		near = kind_nearest_word(key->text, b->iface);
-	kind_list_options(b->iface, &options);
+		near = kind_nearest_word(key->text, b);
+	kind_list_options(b, &options);
 	if (near)
 		str_clear(&options), str_addf(&options, "did you mean \"%s\"?", near);
 	BAD(l, key->pos, str_text(&options), "%s has no key \"%.200s\"",
@@ -197,7 +207,7 @@ static bool read_long_key(struct load *l, struct binding *b, struct ypair *p)
 		b->optional = !flag;
 		return true;
 	}
-	if (kind_option(p->key->text, b->iface))
+	if (kind_option(b, p->key->text))
 		return read_option(l, b, p);
 	return unknown_slot_key(l, b, p->key);
 }

@@ -88,6 +88,7 @@ void host_facts_probe(struct host_facts *ret)
 	ret->overlay = found & HAS_OVERLAY;
 	ret->timens = found & HAS_TIMENS;
 	ret->fuse = access("/dev/fuse", R_OK | W_OK) == 0;
+	ret->kvm = access("/dev/kvm", R_OK | W_OK) == 0;
 	ret->subuid =
 		has_ranges("/etc/subuid") && access("/usr/bin/newuidmap", X_OK) == 0;
 	limits(ret);

@@ -55,6 +55,23 @@ static void look(struct graph *g, struct genv *e)
 	diags_fini(&d);
 }
 
+/* The same bindings beside a unikernel that has some of their devices. */
+static void become_unikernel(struct genv *e)
+{
+	bool net = false;
+
+	require(genv_set_image(e, "/x.hvt", (struct pos){ "f", 1, 1 }) == 0);
+	genv_set_program(e, PROGRAM_HVT);
+	for (size_t i = 0; i < e->n_bindings && e->n_devices < 40; i++) {
+		const char *name = slot_device(e->bindings[i].slot);
+
+		net = !net;
+		if (name && i % 5 != 4)
+			require(genv_add_device(e, name, net ? IF_NET : IF_VOLUME,
+						NULL) == 0);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct graph *g = graph_new();
@@ -80,6 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			round_trip(b);
 	}
 	require(genv_add_defaults(e) == 0 || e->n_bindings > 1000);
+	look(g, e);
+	become_unikernel(e);
 	look(g, e);
 	graph_free(g);
 	return 0;

@@ -61,7 +61,15 @@ static void round_trips(void **state)
 		{ "identity=own,root", "identity=own,root" },
 		{ "console=fake,input=a\\,b=c\\\\d", "console=fake,input=a\\,b=c\\\\d" },
 		{ "/e\\=q\\,r=/s\\,t=u", "/e\\=q\\,r=/s\\,t=u" },
-		{ "volume:dev:disk=null", "dev:disk=null" },
+		{ "dev:disk=null", "dev:disk=null" },
+		{ "volume:dev:disk=null,block=4096,size=1M",
+		  "volume:dev:disk=null,block=4096,size=1M" },
+		{ "dev:eth=host:tap0,mac=52:54:00:12:34:56",
+		  "dev:eth=host:tap0,mac=52:54:00:12:34:56" },
+		{ "dev:D-1=./disk.img,ro", "dev:D-1=/cwd/disk.img,ro" },
+		{ "dev:d=own,base=../b\\,c", "dev:d=own,base=/cwd/../b\\,c" },
+		{ "dev:eth=env:db/dev:Service", "dev:eth=env:db/Service" },
+		{ "dev:a\\=b=null", "dev:a\\=b=null" },
 		{ "net:dev:eth=null", "net:dev:eth=null" },
 	};
 	struct fixture *f = *state;

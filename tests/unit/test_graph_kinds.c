@@ -482,12 +482,6 @@ static void whole_environments(void **state)
 	assert_int_equal(graph_env_new(w.g, "nope", nowhere, &e, NULL), 0);
 	assert_int_equal(graph_check(w.g, &facts, false, &w.d), PE_REFUSED);
 	assert_string_equal(w.d.v[0].text, "\"nope\" has nothing to run");
-	e->program = PROGRAM_SPT;
-	diags_fini(&w.d);
-	assert_int_equal(graph_check(w.g, &facts, false, &w.d), PE_REFUSED);
-	assert_string_equal(w.d.v[0].text,
-			    "unikernels are not supported by this version");
-	e->program = PROGRAM_LINUX;
 	assert_int_equal(genv_add_arg(e, "true"), 0);
 	assert_int_equal(genv_add_after(e, "wbe", nowhere), 0);
 	assert_int_equal(genv_add_expose(e, IF_DIR, "root", "/", nowhere, NULL, NULL), 0);

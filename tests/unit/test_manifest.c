@@ -163,6 +163,51 @@ static void the_long_form(void **state)
 	loaded_fini(&l);
 }
 
+static void unikernels(void **state)
+{
+	struct loaded l =
+		load_good("templates:\n"
+			  "  t: {image: old.hvt, args: [--old]}\n"
+			  "environments:\n"
+			  "  web:\n"
+			  "    image: web.spt\n"
+			  "    args: [--ip, '']\n"
+			  "    slots:\n"
+			  "      dev:storage: ../disk.img,ro\n"
+			  "      dev:data: {from: own, base: ./b, block: 4096}\n"
+			  "      dev:service: {from: own, mac: '52:54:00:00:00:01'}\n"
+			  "      net:dev:two: env:db/dev:eth\n"
+			  "  db: {like: t, image: ~/u.spt}\n"
+			  "  shell: {like: t, run: sh}\n"
+			  "  args: {like: t, args: --verbose 'a b'}\n");
+	struct genv *web = graph_env(l.g, "web"), *db = graph_env(l.g, "db");
+	struct genv *sh = graph_env(l.g, "shell"), *args = graph_env(l.g, "args");
+
+	(void)state;
+	assert_string_equal(web->image, "/dir/web.spt");
+	assert_int_equal(web->image_pos.line, 5);
+	assert_int_equal(web->image_pos.column, 12);
+	assert_true(program_is_unikernel(web->program));
+	assert_false(web->devices_known);
+	assert_int_equal(web->n_argv, 2);
+	assert_string_equal(web->argv[0], "--ip");
+	want_slot(web, "dev:storage", "dev:storage=/dir/../disk.img,ro");
+	want_slot(web, "dev:data", "dev:data=own,base=/dir/b,block=4096");
+	want_slot(web, "dev:service", "dev:service=own,mac=52:54:00:00:00:01");
+	want_slot(web, "dev:two", "net:dev:two=env:db/eth");
+	assert_null(genv_binding(web, "net"));
+	assert_null(genv_binding(web, "identity"));
+	assert_string_equal(db->image, "/home/u/u.spt");
+	assert_int_equal(db->n_argv, 0);
+	assert_null(sh->image);
+	assert_int_equal(sh->program, PROGRAM_LINUX);
+	assert_int_equal(sh->n_argv, 1);
+	assert_non_null(genv_binding(sh, "identity"));
+	assert_string_equal(args->image, "/dir/old.hvt");
+	assert_string_equal(args->argv[1], "a b");
+	loaded_fini(&l);
+}
+
 static void layers(void **state)
 {
 	struct loaded l =
@@ -357,6 +402,18 @@ static const struct mistake mistakes[] = {
 	  "templates in an earlier document", NULL },
 	{ "quota: {pids: 3}\n---\nquota: {pids: 3}", 3, 1, "quota in an earlier document",
 	  NULL },
+	{ "environments:\n  a: {run: x, image: y}", 2, 12, "run and image are both",
+	  "stand in args" },
+	{ "environments:\n  a: {run: x, args: [y]}", 2, 15, "args belong to an image",
+	  "stand in run" },
+	{ "environments:\n  a: {image: [x]}", 2, 14, "an image is a text", NULL },
+	{ "environments:\n  a: {image: ''}", 2, 14, "image is empty", NULL },
+	{ "environments:\n  a: {image: ~x/y}", 2, 14, "only ~/ is known", NULL },
+	{ "environments:\n  a: {image: x, args: {y: z}}", 2, 23, "args is a text", NULL },
+	{ "environments:\n  a: {image: x, slots: {dev:d: {from: own, base: x}}}", 2, 50,
+	  "is not a path that begins with", NULL },
+	{ "environments:\n  a: {image: x, slots: {\"dev:a/b\": ~}}", 2, 25,
+	  "the name of a device", NULL },
 	{ "name: a\n---\nname: b", 3, 1, "named twice", NULL },
 	{ "templates: {t: {unused: 1}}\nenvironments: {a: {run: x}}", 1, 17,
 	  "has no key \"unused\"", NULL },
@@ -650,6 +707,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything),
 		cmocka_unit_test(the_long_form),
+		cmocka_unit_test(unikernels),
 		cmocka_unit_test(layers),
 		cmocka_unit_test(documents_and_lists),
 		cmocka_unit_test(each_mistake),
