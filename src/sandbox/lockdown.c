@@ -34,6 +34,7 @@ enum {
 	LL_FS_REFER = 1 << 13,      /* ABI 2 */
 	LL_FS_TRUNCATE = 1 << 14,   /* ABI 3 */
 	LL_FS_IOCTL_DEV = 1 << 15,  /* ABI 5 */
+	LL_NET_TCP = 3,             /* ABI 4: bind, connect */
 	LL_SCOPE_ABSTRACT = 1 << 0, /* ABI 6 */
 	LL_SCOPE_SIGNAL = 1 << 1,
 };
@@ -120,13 +121,41 @@ static int allow_reopen(int ruleset, int fd, int abi)
 	return r == -EBADFD && in_memory_is_safe(fd, mode) ? 0 : r;
 }
 
+static uint64_t all_of_files(int abi)
+{
+	return LL_FS_ABI_1 | (abi >= 2 ? LL_FS_REFER : 0) |
+	       (abi >= 3 ? LL_FS_TRUNCATE : 0) | (abi >= 5 ? LL_FS_IOCTL_DEV : 0);
+}
+
+static int make_ruleset(const struct ll_ruleset_attr *attr, int abi)
+{
+	return (int)SYS3(LL_CREATE_RULESET, attr, abi >= 6 ? 24 : abi >= 4 ? 16 : 8, 0);
+}
+
+int lockdown_landlock_nothing(void)
+{
+	int abi = lockdown_landlock_abi(), set, r;
+	struct ll_ruleset_attr attr = {
+		.handled_fs = all_of_files(abi),
+		.handled_net = abi >= 4 ? LL_NET_TCP : 0,
+		.scoped = abi >= 6 ? LL_SCOPE_ABSTRACT | LL_SCOPE_SIGNAL : 0,
+	};
+
+	if (abi == 0)
+		return 0;
+	set = make_ruleset(&attr, abi);
+	if (set < 0)
+		return set;
+	r = (int)SYS2(LL_RESTRICT_SELF, set, 0);
+	sys_close(set);
+	return r;
+}
+
 int lockdown_landlock(const int *fd, bool scope_signals)
 {
 	int abi = lockdown_landlock_abi();
 	struct ll_ruleset_attr attr = {
-		.handled_fs = LL_FS_ABI_1 | (abi >= 2 ? LL_FS_REFER : 0) |
-			      (abi >= 3 ? LL_FS_TRUNCATE : 0) |
-			      (abi >= 5 ? LL_FS_IOCTL_DEV : 0),
+		.handled_fs = all_of_files(abi),
 		.scoped = abi < 6 ? 0 :
 				    LL_SCOPE_ABSTRACT |
 					    (scope_signals ? LL_SCOPE_SIGNAL : 0),
@@ -136,7 +165,7 @@ int lockdown_landlock(const int *fd, bool scope_signals)
 
 	if (abi == 0)
 		return 0;
-	set = (int)SYS3(LL_CREATE_RULESET, &attr, abi >= 6 ? 24 : abi >= 4 ? 16 : 8, 0);
+	set = make_ruleset(&attr, abi);
 	if (set < 0)
 		return set;
 	rule.parent_fd = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);

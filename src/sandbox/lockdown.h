@@ -30,5 +30,9 @@ int lockdown_landlock_abi(void);
  * files in fd[0..3) may be reopened only as they are open. Abstract sockets and (if
  * scope_signals) signals stay inside, where the kernel knows how. */
 int lockdown_landlock(const int *fd, bool scope_signals);
+/* Landlock for a task that needs no file any more: no path can be opened, made or
+ * connected to, no TCP port used, nothing outside signalled; as far as the kernel knows
+ * how. */
+int lockdown_landlock_nothing(void);
 
 #endif
