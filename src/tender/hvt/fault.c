@@ -54,8 +54,8 @@ static void describe(const struct hvt *h, struct uspec_report *ret)
 		       r.rip, r.rflags, s.cr2, s.cr3, r.rax, r.rbx, r.rcx, r.rdx, r.rsi,
 		       r.rdi, r.rbp, r.rsp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13, r.r14,
 		       r.r15);
-	if (ret->address == 0)
-		ret->address = r.rip;
+	if (ret->address == 0) /* a page fault has left its address there */
+		ret->address = s.cr2 != 0 ? s.cr2 : r.rip;
 	(void)snprintf(ret->text + strlen(ret->text),
 		       sizeof(ret->text) - strlen(ret->text), " (at rip 0x%llx)", r.rip);
 }

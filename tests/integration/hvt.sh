@@ -1,0 +1,385 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# polder-tender-hvt by its spec alone: what a guest gets, and what becomes of one that
+# breaks a rule. tests/hvt.py is the starter, tests/guests/hvt/ are the guests.
+# shellcheck disable=SC2016,SC2154 # for other shells; lib_who is of lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+HVT=$POLDER_SOURCE/tests/hvt.py
+cp "$POLDER_BUILD"/tests/guests/hvt/*.hvt "$HVT" "$T/bin/" 2>/dev/null
+chmod 755 "$T"/bin/*.hvt "$T/bin/hvt.py" 2>/dev/null
+WORKS=$T/bin/works.hvt DEVICES=$T/bin/works-devices.hvt HOSTILE=$T/bin/hostile.hvt
+
+if [ ! -f "$WORKS" ] || [ ! -x "$T/bin/polder-tender-hvt" ]; then
+	skip "the monitor of KVM guests" "it is built for x86-64 alone"
+	done_testing
+fi
+
+is() { # WHAT EXPECTED ACTUAL
+	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "expected $2, found $3"; fi
+}
+
+hvt() { me hvt.py "$@"; }
+
+# ---- who may ----
+
+no_kvm() {
+	if ! have_root; then
+		skip "/dev/kvm that is missing or closed" "the tests were not started as root"
+		return
+	fi
+	# The node is the harness's own, else it is not ours to change.
+	if grep -q ' /dev/kvm ' /proc/self/mountinfo; then
+		chmod 660 /dev/kvm
+		chgrp 4242 /dev/kvm
+		check_err "closed: the sentence says which group" 'user [0-9]+ may not use /dev/kvm.*group' \
+			as_user hvt.py "$WORKS" hello
+		check_rc 125 "and the status that it was refused" as_user hvt.py "$WORKS" hello
+		is "in one line" 1 "$(wc -l <"$ERR")"
+		lib_env user
+		check_out "in the group it works" '^hello$' "${lib_who[@]/--clear-groups/--groups=4242}" \
+			hvt.py "$WORKS" hello
+		chmod 666 /dev/kvm
+	fi
+	check_err "absent: the sentence says what to load" 'no /dev/kvm.*kvm_intel or kvm_amd' \
+		unshare --mount --propagation private sh -c \
+		'mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && exec "$@"' x \
+		"${lib_who[@]:-env}" hvt.py "$WORKS" hello
+}
+no_kvm
+
+usable() { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }
+
+if ! usable; then
+	skip "guests" "/dev/kvm is missing, or not this user's to use"
+	done_testing
+fi
+
+# ---- what works ----
+
+works() {
+	check_out "hello" '^hello$' hvt "$WORKS" hello
+	check_rc 0 "status 0" hvt "$WORKS" e=000
+	check_rc 42 "status 42" hvt "$WORKS" e=042
+	check_rc 255 "abort" hvt "$WORKS" e=255
+	check_rc 1 "eight bits of it" hvt "$WORKS" e=257
+	check_out "data, zeros, boot info, stack" '^data$' hvt "$WORKS" sane
+	check_out "as much memory as it was given" '^4194304$' hvt "$WORKS" sane
+	check_out "2 MiB" '^2097152$' hvt --mem 2097152 "$WORKS" sane
+	check_out "4 GiB" '^4294967296$' hvt --mem 4294967296 "$WORKS" sane
+	check_rc 99 "its command line" hvt "$WORKS" 'one  two'
+	is "word for word" 'one  two' "$(cat "$OUT")"
+	check "a poll without devices waits, and both clocks go on" hvt "$WORKS" waits
+	check_out "the host's wall clock" "^$(date +%s | cut -c1-8)" hvt "$WORKS" wall
+	check_out "a given one" '^100000000[0-9]$' hvt --clock 1000000000000000000 "$WORKS" wall
+}
+
+file() { # NAME CHARACTER BYTES
+	head -c "$3" /dev/zero | tr '\0' "$2" >"$1"
+	[ "$MY_UID" = 0 ] || chown "$MY_UID:$MY_UID" "$1"
+	chmod 600 "$1"
+}
+
+first_of() { # FILE OFFSET
+	dd if="$1" bs=1 skip="$2" count=1 2>/dev/null | od -An -c | tr -d ' '
+}
+
+blocks() {
+	local n=(--net net=silent) sum
+	file disk A 65536
+	check "read, written, read again" hvt --block disk=disk "${n[@]}" "$DEVICES" disk
+	is "written to the file" X "$(first_of disk 65024)"
+	is "and beside it nothing" A "$(first_of disk 65023)"
+	is "which has not grown" 65536 "$(stat -c %s disk)"
+	check "another block size" hvt --block disk=disk,size=4096 "${n[@]}" "$DEVICES" disk
+	check "offsets, lengths and handles that are wrong are answered" \
+		hvt --block disk=disk "${n[@]}" "$DEVICES" disk-rules
+
+	file disk A 65536
+	sum=$(cksum <disk)
+	check_rc 13 "read-only: writing is an error" hvt --block disk=disk,ro "${n[@]}" "$DEVICES" disk
+	is "and nothing is written" "$sum" "$(cksum <disk)"
+
+	file over A 0
+	check "copy on write" hvt --block disk=over,base=disk,capacity=65536 "${n[@]}" "$DEVICES" disk
+	is "the base stays" "$sum" "$(cksum <disk)"
+	is "the overlay has the block" X "$(first_of over 65024)"
+	is "and what was beside it" A "$(first_of over 65023)"
+	is "and no more than that" 1 "$(($(stat -c %b over) <= 16))"
+	file base A 4096
+	file over A 0
+	check "a base of one block" hvt --block disk=over,base=base,size=4096 "${n[@]}" "$DEVICES" disk
+	check "the overlay taken up again" \
+		hvt --block disk=over,base=base,size=4096 "${n[@]}" "$DEVICES" disk-again
+
+	file short A 512
+	check_rc 125 "more than the file has is refused" \
+		hvt --block disk=short,capacity=1024 "${n[@]}" "$DEVICES" disk
+	check_rc 4 "zeros: reads zeros and forgets" \
+		hvt --block disk=/dev/zero,capacity=1048576 "${n[@]}" "$DEVICES" disk-zero
+	check_rc 125 "a FIFO is no disk" sh -c 'rm -f fifo; mkfifo -m 666 fifo; exec "$@"' x \
+		"${lib_who[@]}" hvt.py --block disk=fifo,capacity=512 "${n[@]}" "$DEVICES" disk
+}
+
+nets() {
+	local b=(--block disk=disk)
+	file disk A 65536
+	check "a frame comes back, and the poll says from where" \
+		hvt --supervise "${b[@]}" --net net=echo "$DEVICES" echo
+	check "frames, handles and lengths that are wrong are answered" \
+		hvt "${b[@]}" --net net=silent "$DEVICES" net-rules
+	check "frames that nobody takes are lost" \
+		hvt "${b[@]}" --net net=silent "$DEVICES" net-flood
+	check "also where nobody is there" hvt "${b[@]}" --net net=closed "$DEVICES" net-flood
+	check_err "a stream is no wire" 'datagrams' hvt "${b[@]}" --net net=stream "$DEVICES" echo
+}
+
+refusals() {
+	check_err "a device that the image does not declare" "declares no device 'disk'" \
+		hvt --block disk=disk "$WORKS" hello
+	check_err "a device that is not given" "declares a device 'disk'" hvt "$DEVICES" hello
+	check_err "one of another kind" "another kind" \
+		hvt --net disk=silent --net net=silent "$DEVICES" hello
+	check_rc 125 "a spec for spt" hvt --kind 1 "$WORKS" hello
+	check_rc 125 "a spec that is cut" hvt --cut 80 "$WORKS" hello
+	check_err "descriptors that are not open" 'descriptor 900.*not open' \
+		hvt --stale "$WORKS" hello
+	check_rc 125 "user 0" hvt --uid 0 "$WORKS" hello
+	check_rc 125 "no spec at all" me polder-tender-hvt
+	check_rc 126 "no ELF file" hvt "$HVT" hello
+	head -c 4096 "$WORKS" >cut.hvt
+	chmod 644 cut.hvt
+	check_rc 126 "an image that is cut short" hvt cut.hvt hello
+	if [ "$ME" = user ]; then
+		check_err "another user's number" 'cannot become user' hvt --uid 1 "$WORKS" hello
+	else
+		check_out "another user's number, as root" '^hello$' hvt --uid 1 "$WORKS" hello
+	fi
+}
+
+# ---- hostile guests: each is stopped with a reason ----
+
+attempt() { # STATUS ERE NAME [WHAT]
+	lib_run hvt --block disk=disk --net net=silent "$HOSTILE" "$3"
+	if [ "$RC" = "$1" ] && grep -aEq -- "$2" "$ERR" && ! grep -aq 'not stopped' "$OUT"; then
+		pass "$3${4:+: $4}"
+	else
+		fail "$3" "$(lib_story "status $1 and a message like: $2" "$3")"
+	fi
+}
+
+hostile() {
+	local name sum
+	file disk A 65536
+	sum=$(sha256sum <disk)
+	for name in gpa_beyond gpa_far gpa_end puts_beyond puts_long puts_wrap puts_wrap_address \
+		block_beyond block_end block_wrap net_beyond halt_cookie; do
+		attempt 159 'hypercall: it named memory that it does not have: 0x' "$name"
+	done
+	for name in gpa_constant gpa_low block_into_text block_into_constants block_into_tables \
+		net_into_text; do
+		attempt 159 'hypercall: it wanted an answer in memory that is read-only: 0x' "$name"
+	done
+	for name in call_zero call_nine port_other port_kick port_byte port_in; do
+		attempt 159 'used a port that is no hypercall: 0x' "$name"
+	done
+	for name in write_text write_constant own_tables_text; do
+		attempt 139 'in a way that its image does not allow' "$name"
+	done
+	for name in write_boot_info read_null write_null read_tables read_beyond write_beyond \
+		read_far jump_absent jump_beyond jump_far undefined divide read_msr write_msr \
+		no_paging; do
+		attempt 139 'an exception that it does not handle' "$name"
+	done
+	for name in own_tables_beyond own_tables_write_beyond; do
+		attempt 139 'memory that it does not have: 0x' "$name"
+	done
+	# KVM decides between these; none of them is let through.
+	for name in own_tables_jump_beyond breakpoint interrupt; do
+		attempt 139 'stopped: it ' "$name"
+	done
+	for name in halt_processor halt_for_ever; do
+		attempt 159 'nothing would wake it' "$name"
+	done
+	check "processor_id: is answered" \
+		hvt --block disk=disk --net net=silent "$HOSTILE" processor_id
+	# Harmless as well as forbidden will do: it depends on the processor.
+	for name in port_string write_clock_msr hypervisor_call; do
+		lib_run hvt --block disk=disk --net net=silent "$HOSTILE" "$name"
+		case $RC in
+		66 | 139 | 159) pass "$name: stopped, or without effect" ;;
+		*) fail "$name" "$(lib_story "66, 139 or 159" "$name")" ;;
+		esac
+	done
+	is "the disk is what it was" "$sum" "$(sha256sum <disk)"
+}
+
+registers() {
+	attempt 139 'rip 0x[0-9a-f]+' write_text "the instruction is told"
+	attempt 139 '^r12 [0-9a-f]{16}  r13 ' write_text "and the registers"
+	check_rc 139 "to a starter that wants to know" hvt --supervise --block disk=disk \
+		--net net=silent "$HOSTILE" write_text
+	is "that it runs, and then the address" "report 3 0 0x0 |report 2 139 0x100000 the unikernel" \
+		"$(grep ^report "$ERR" | cut -d' ' -f1-6 | paste -sd'|')"
+	is "and nothing beside it" 0 "$(grep -c polder-tender "$ERR")"
+	check_rc 139 "a page fault" hvt --supervise --block disk=disk --net net=silent \
+		"$HOSTILE" read_beyond
+	is "has its address" 0x400000 "$(grep '^report 2' "$ERR" | cut -d' ' -f4)"
+	check_rc 125 "a starter that is gone already" hvt --supervise --end-early "$WORKS" hello
+	is "is seen before anything runs" 0 "$(grep -c hello "$OUT")"
+}
+
+core_file() {
+	rm -f core
+	check "no fault, no core" hvt --core core "$WORKS" hello
+	is "no core" 0 "$(stat -c %s core)"
+	lib_run hvt --core core --block disk=disk --net net=silent "$HOSTILE" write_constant
+	check_out "a core of the fault" 'CORE \(Core file\)' readelf -hW core
+	check_out "with its registers" 'NT_PRSTATUS' readelf -nW core
+	# Guest-physical 0 is at the second page: the image's text lies 1 MiB behind that.
+	check "and its memory" cmp -n 1024 -i $((4096 + 1048576)):4096 core "$HOSTILE"
+	is "all of it" $((4096 + 4194304)) "$(stat -c %s core)"
+	is "sparse" 1 "$(($(stat -c %b core) < 1024))"
+	lib_run hvt --core core "$WORKS" e=255
+	check_out "a core of an abort" 'CORE \(Core file\)' readelf -hW core
+}
+
+# ---- time, signals, streams ----
+
+state_is() { # STATE
+	grep -q "^State:[[:space:]]*[$1]" "/proc/$PID/status"
+}
+
+start_guest() { # NAME: in the background, $PID is the monitor itself
+	me_bg hvt.py --block disk=disk --net net=silent "$HOSTILE" "$1"
+	until_ok 10 grep -q '^Seccomp:[[:space:]]*2' "/proc/$PID/status"
+}
+
+ends_by() { # WHAT SIGNAL
+	local rc
+	kill "-$2" "$PID"
+	kill -CONT "$PID" 2>/dev/null
+	timeout 10 tail --pid="$PID" -f /dev/null
+	{ wait "$PID"; } 2>/dev/null
+	rc=$?
+	is "$1" $((128 + $(kill -l "$2"))) "$rc"
+}
+
+time_and_signals() {
+	local name before
+	file disk A 65536
+	for name in spin wait_not wait_for_ever; do
+		start_guest "$name"
+		check "$name: can be paused" kill -STOP "$PID"
+		check "$name: stands still" until_ok 5 state_is T
+		kill -CONT "$PID"
+		check "$name: goes on" until_ok 5 state_is RS
+		sleep 0.1
+		check "$name: still runs" kill -0 "$PID"
+		ends_by "$name: ends by SIGTERM" TERM
+	done
+	start_guest wait_for_ever
+	before=$(awk '{print $14 + $15}' "/proc/$PID/stat")
+	sleep 0.5
+	is "a guest that waits uses no processor time" 1 \
+		$(($(awk '{print $14 + $15}' "/proc/$PID/stat") - before <= 2))
+	ends_by "and ends by SIGKILL" KILL
+	check_rc 124 "a guest that never yields meets a time limit" \
+		timeout 1 "${lib_who[@]}" hvt.py --block disk=disk --net net=silent "$HOSTILE" spin
+}
+
+flood() {
+	check "a slow reader gets all that was written" sh -c \
+		'"$@" | { sleep 0.3; [ "$(wc -c)" = 262144 ]; }' x "${lib_who[@]}" hvt.py \
+		--block disk=disk --net net=silent "$HOSTILE" flood_gently
+	check_out "a reader that has gone away ends it" '^141$' bash -c \
+		'"$@" | head -c 100000 >/dev/null; echo "${PIPESTATUS[0]}"' x "${lib_who[@]}" \
+		timeout 20 hvt.py --block disk=disk --net net=silent "$HOSTILE" flood
+	start_guest flood
+	ends_by "one that floods can be ended" TERM
+	is "it had written" 1 "$(($(stat -c %s "$BG_OUT") > 4096))"
+	: >"$BG_OUT"
+	check "a full disk does not end it" sh -c '"$@" >/dev/full' x "${lib_who[@]}" hvt.py \
+		"$WORKS" hello
+	check "closed streams do not confuse it" hvt --closed "$WORKS" sane
+}
+
+# The file's first two pages are its head and its text; the constants are behind them.
+image_cut() { # STATUS ERE SIZE NAME
+	cp "$HOSTILE" own.hvt
+	chmod 666 own.hvt
+	me_bg hvt.py --block disk=disk --net net=silent own.hvt "$4"
+	until_ok 10 grep -q '^Seccomp:[[:space:]]*2' "/proc/$PID/status"
+	sleep 0.2
+	truncate -s "$3" own.hvt
+	lib_run timeout 10 tail --pid="$PID" -f /dev/null
+	wait "$PID"
+	is "an image cut to $3 bytes meanwhile ends its guest" "$1" "$?"
+	check_out "with a reason" "$2" cat "$BG_ERR"
+}
+
+images_cut() {
+	image_cut 139 'the unikernel was stopped' 0 wait_not
+	image_cut 135 'its image was cut short' 8192 ask_from_constants
+}
+
+with_its_starter() {
+	local child
+	me_bg hvt.py --supervise --block disk=disk --net net=silent "$HOSTILE" wait_for_ever
+	until_ok 10 grep -q waiting "$BG_OUT"
+	child=$(pgrep -P "$PID")
+	check "the monitor lives as long as its starter" kill -0 "$child"
+	kill -KILL "$PID"
+	{ wait "$PID"; } 2>/dev/null
+	check "and no longer" until_ok 5 sh -c '! kill -0 "$0"' "$child"
+}
+
+# ---- what the monitor holds ----
+
+holds() {
+	local line expected
+	file disk A 65536
+	file base A 65536
+	file over A 0
+	me_bg hvt.py --block disk=over,base=base --net net=silent "$HOSTILE" wait_for_ever
+	until_ok 10 grep -q waiting "$BG_OUT"
+	for line in 'Seccomp: 2' 'NoNewPrivs: 1' 'CapEff: 0000000000000000' \
+		'CapPrm: 0000000000000000' 'CapAmb: 0000000000000000' 'CapInh: 0000000000000000' \
+		'SigBlk: 0000000000000000'; do
+		check_out "its $line" "^$(tr -s ' \t' '  ' <<<"$line")\$" sh -c \
+			'tr -s " \t" "  " <"/proc/$0/status"' "$PID"
+	done
+	expected=$([ "$ME" = user ] && echo "$USER_UID" || echo 65534)
+	check_out "its user" "^Uid: $expected $expected $expected $expected\$" sh -c \
+		'tr -s " \t" "  " <"/proc/$0/status"' "$PID"
+	if have_root; then
+		is "its descriptors" "anon_inode:kvm-vcpu base over pipe-or-file pipe-or-file socket" \
+			"$(for f in "/proc/$PID"/fd/*; do readlink "$f"; done | sed -E \
+				's/^socket:.*/socket/; s/kvm-vcpu.*/kvm-vcpu/; s,.*/(base|over)$,\1,
+				s,^/.*bg\.(out|err)$,pipe-or-file,' | sort | paste -sd' ')"
+		check_fails "nobody of the same user looks in" as_user cat "/proc/$PID/environ"
+	fi
+	kill -KILL "$PID"
+	{ wait "$PID"; } 2>/dev/null
+}
+
+all() {
+	lib_env "$ME"
+	works
+	blocks
+	nets
+	refusals
+	hostile
+	registers
+	core_file
+	time_and_signals
+	flood
+	images_cut
+	with_its_starter
+	holds
+	rm -f "$WORK"/*
+}
+
+each_user all
+done_testing
