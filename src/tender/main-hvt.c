@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "sandbox/sys.h"
 #include "tender/hvt/hvt.h"
 
 #define EXIT_ABORT 255 /* how a Solo5 guest gives up */
@@ -31,7 +32,7 @@ static struct solo5_image image;
 _Noreturn static void refuse(int code, const char *sentence)
 {
 	hvt_tell_refused(hvt.report_fd, code, sentence);
-	_exit(code);
+	sys_exit(code);
 }
 
 /* Whatever is opened later gets another number than the streams'; and no signal that the
@@ -177,7 +178,7 @@ static void image_gone(int sig)
 	hvt.fault = (struct hvt_fault){ .code = 128 + sig,
 					.what = "its image was cut short on disk" };
 	hvt_tell_fault(&hvt);
-	_exit(128 + sig);
+	sys_exit(128 + sig);
 }
 
 static void run(void)
@@ -190,7 +191,7 @@ static void run(void)
 		hvt_tell_fault(&hvt);
 	if (how == HVT_FAULTED || (hvt.status & 0xff) == EXIT_ABORT)
 		hvt_core(&hvt);
-	_exit(how == HVT_FAULTED ? hvt.fault.code : hvt.status & 0xff);
+	sys_exit(how == HVT_FAULTED ? hvt.fault.code : hvt.status & 0xff);
 }
 
 int main(int argc, char **argv)

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/sys.h"
 #include "tender/hvt/hvt.h"
 
 #define NS 1000000000ull
@@ -50,7 +51,7 @@ static void console_write(int fd, const uint8_t *data, uint64_t len)
 			data += n;
 			len -= (uint64_t)n;
 		} else if (n < 0 && errno == EPIPE) {
-			_exit(128 + SIGPIPE);
+			sys_exit(128 + SIGPIPE);
 		} else if (n < 0 && errno == EAGAIN) {
 			/* Somebody who shares it has made it non-blocking. */
 			struct pollfd p = { .fd = fd, .events = POLLOUT };

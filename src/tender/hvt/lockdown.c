@@ -40,6 +40,14 @@
 #define KEEP_MAX (2 * USPEC_MAX_DEVICES + 5)
 #define CORE_PIECE 4096u
 
+#ifdef __has_feature
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 /* ---- the filter ---- */
 
 struct prog {
@@ -200,6 +208,8 @@ static int install_filter(const struct hvt *h)
 	allow_call(&p, SYS_ppoll);
 	allow_call(&p, SYS_clock_gettime); /* where the vDSO has no fast clock */
 	allow_call(&p, SYS_exit_group);
+	if (SANITIZED) /* what it does before a function that does not return */
+		allow_call(&p, SYS_sigaltstack);
 	ret(&p, SECCOMP_RET_KILL_PROCESS);
 	if (p.n > BPF_MAXINSNS)
 		return -E2BIG;

@@ -58,13 +58,14 @@ static int kvm_failed(struct err *err, const char *what)
 
 static int give_cpuid(int kvm, int vcpu, struct err *err)
 {
-	static struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[CPUID_MAX];
-	} id = { .head = { .nent = CPUID_MAX } };
+	static _Alignas(struct kvm_cpuid2)
+		uint8_t room[sizeof(struct kvm_cpuid2) +
+			     CPUID_MAX * sizeof(struct kvm_cpuid_entry2)];
+	struct kvm_cpuid2 *id = (struct kvm_cpuid2 *)room;
 
-	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &id) < 0 ||
-	    ioctl(vcpu, KVM_SET_CPUID2, &id) < 0)
+	id->nent = CPUID_MAX;
+	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, id) < 0 ||
+	    ioctl(vcpu, KVM_SET_CPUID2, id) < 0)
 		return kvm_failed(err, "tell what processor it has");
 	return 0;
 }
