@@ -10,7 +10,9 @@
 #   make install   PREFIX=/usr/local DESTDIR=
 #
 # FUZZ_SECONDS=0 make check leaves fuzzing out. POLDER_YES=1 installs Debian packages
-# without a question, POLDER_OFFLINE=DIR takes them from DIR (see tools/setup).
+# without a question, POLDER_OFFLINE=DIR takes them from DIR (see tools/setup). The guest
+# runtime is built from Debian's sources, fetched once: POLDER_SOURCES=DIR takes those from
+# DIR (see tools/guest-sources), MESON_ARGS=-Dguest=disabled does without.
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -23,10 +25,10 @@ FUZZ_SECONDS ?= 60
 all: build
 
 help:
-	@sed -n '3,14s/^# \{0,1\}//p' Makefile
+	@sed -n '3,16s/^# \{0,1\}//p' Makefile
 
 setup:
-	@tools/setup build
+	@tools/setup build guest
 
 $(BUILD)/build.ninja: | setup
 	meson setup --prefix=$(PREFIX) $(MESON_ARGS) $(BUILD)
@@ -39,12 +41,12 @@ demo: build
 	@POLDER_BUILD=$(BUILD) tools/demo
 
 check:
-	@tools/setup build test
+	@tools/setup build guest test
 	@$(MAKE) --no-print-directory build
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) JOBS=$(JOBS) tools/check $(BUILD)
 
 lint:
-	@tools/setup build test lint
+	@tools/setup build guest test lint
 	@$(MAKE) --no-print-directory build
 	@tools/lint $(BUILD)
 
@@ -52,7 +54,7 @@ format:
 	@tools/lint --format
 
 bench:
-	@tools/setup build bench
+	@tools/setup build guest bench
 	@$(MAKE) --no-print-directory build
 	@bench/run $(BUILD)
 
