@@ -8,6 +8,10 @@
  * tender, which records "running" before it releases the program. Whatever kills us, the
  * lock is free and the next command clears up by the record.
  *
+ * In the foreground the environment's namespaces are begun first of all, so that the kernel
+ * makes them while the rest is planned; whoever waits in them has nothing to run and
+ * dies with us.
+ *
  * In the background the tender is a fork that leaves the session; the starter waits for
  * one message of it: it runs, or why not.
  */
@@ -39,9 +43,11 @@ struct start {
 	struct spec spec;
 	struct tender_expose *exposes;
 	struct server_ctx cx;
+	struct sandbox sandbox;
 	char programs[512], own_dirs[PLACES_PATH_MAX + 64], cgroups[512], cgroup_name[17];
 	int uid_fd, log_dir, notify_fd;
 	int ready_fd;
+	bool concluded;
 };
 
 extern char **environ;
@@ -367,10 +373,38 @@ static void hint_not_found(const struct genv *e, struct err *err)
 		err_append(err, "; the host has it: grant it with -r '%s'", path);
 }
 
+/* What is kept is stopped; the rest is gone. A start that failed keeps a kept one only
+ * if it was there before. */
+static int conclude(struct start *st, bool ran, int status_, struct err *err)
+{
+	bool stay = st->l->keep && (ran || st->l->again);
+	int r;
+
+	if (st->held.lockfd < 0 || st->concluded)
+		return 0;
+	r = stay ? registry_stopped(st->l->reg, &st->held, ran ? status_ : 125 << 8,
+				    err) :
+		   registry_removed(st->l->reg, &st->held, err);
+	st->concluded = r == 0;
+	return r;
+}
+
+/* A disposable one leaves nothing that a next start could meet, so its record goes while
+ * the kernel takes it down. What is kept could be started again at once, in the same
+ * directories: that waits until all is down. */
+static void ending(void *userdata, int status_)
+{
+	struct start *st = userdata;
+
+	if (!st->l->keep)
+		(void)conclude(st, true, status_, NULL);
+}
+
 static int run_tender(struct start *st, bool background, int *ret_status, int *ret_code,
 		      struct err *err)
 {
 	struct tender_job job = { .spec = &st->spec,
+				  .begun = &st->sandbox,
 				  .reg = st->l->reg,
 				  .held = &st->held,
 				  .log_dir = st->log_dir,
@@ -379,6 +413,7 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 				  .background = background,
 				  .cgroup_name = st->cgroup_name,
 				  .status = status,
+				  .ending = ending,
 				  .userdata = st,
 				  .exposes = st->exposes,
 				  .n_exposes = st->l->env->n_exposes };
@@ -397,23 +432,11 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 
 static void release(struct start *st)
 {
+	sandbox_fini(&st->sandbox);
 	spec_fini(&st->spec);
 	free(st->exposes);
 	fd_close_list((int[]){ st->uid_fd, st->log_dir, st->notify_fd }, 3);
 	reg_held_fini(&st->held);
-}
-
-/* What is kept is stopped; the rest is gone. A start that failed keeps a kept one only
- * if it was there before. */
-static int conclude(struct start *st, bool ran, int status_, struct err *err)
-{
-	bool stay = st->l->keep && (ran || st->l->again);
-
-	if (st->held.lockfd < 0)
-		return 0;
-	return stay ? registry_stopped(st->l->reg, &st->held, ran ? status_ : 125 << 8,
-				       err) :
-		      registry_removed(st->l->reg, &st->held, err);
 }
 
 static int exit_code(int status_)
@@ -426,20 +449,42 @@ static struct start start_init(const struct launch *l)
 	return (struct start){ .l = l,
 			       .held = REG_HELD_INIT,
 			       .spec = SPEC_INIT,
+			       .sandbox = SANDBOX_INIT,
 			       .uid_fd = -1,
 			       .log_dir = -1,
 			       .notify_fd = -1,
 			       .ready_fd = -1 };
 }
 
+/* Only what follows from the bindings alone; a wrong guess costs time, and a failure is
+ * met again, and told, when the spec is there. */
+static void begin_early(struct start *st)
+{
+	const struct genv *e = st->l->env;
+	const struct binding *net = genv_binding(e, "net"),
+			     *clock = genv_binding(e, "clock");
+	struct sandbox_shape shape = {
+		.host_network = net && net->source == SRC_HOST,
+		.cgroup = e->limits.mem_bytes || e->limits.cpu_percent || e->limits.pids,
+		.late = streq(console_word(e), "own") ||
+			(streq(console_word(e), "parent") &&
+			 (isatty(0) || isatty(1) || isatty(2))) ||
+			(clock && clock->source != SRC_PARENT),
+	};
+
+	if (!shape.cgroup && !shape.late)
+		(void)sandbox_begin(&st->sandbox, &shape, NULL);
+}
+
 int launch_foreground(const struct launch *l, int *ret_code, struct err *err)
 {
 	struct start st = start_init(l);
 	struct err after = ERR_INIT;
-	int status_ = 0, code = 125;
-	int r = prepare(&st, err);
+	int status_ = 0, code = 125, r;
 	bool ran = false;
 
+	begin_early(&st);
+	r = prepare(&st, err);
 	if (r == 0) {
 		r = run_tender(&st, false, &status_, &code, err);
 		ran = r == 0;

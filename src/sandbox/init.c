@@ -9,21 +9,26 @@
  *		 cgroup namespaces
  *	payload	 pid 2 inside; becomes the program. Init makes it at once, sharing memory
  *		 and descriptors, so that it makes the network namespace (the longest
- *		 single step), drops privilege and installs the filter while init builds
- *		 the root
+ *		 single step) while the tender still plans, and drops privilege and
+ *		 installs the filter while init builds the root. Where it must be born
+ *		 into a cgroup, a terminal's session or a time namespace, it is made
+ *		 when the spec is there
  *
  *	tender			init				payload
  *	clone3 ───────────────► PDEATHSIG, is the tender there?
- *	[maps, cgroups ───────► waits]
- *	registers		clone ────────────────────────► unshare(NEWNET), lo up
- *				writes maps ──── ids_ready ───► ids, limits, caps, filter
+ *	plans			clone ────────────────────────► unshare(NEWNET), lo up
+ *	[maps, cgroups]
+ *	spec ─────────────────► checks it
+ *	registers		writes maps ──── ids_ready ───► ids, limits, caps, filter
  *				opens sources, builds root
  *				pivots, joins the network ◄──── net_ready
  *	GO ───────────────────► waits for it
  *				released ─────────────────────► Landlock, fds, exec
- *				exec pipe closed or a report ◄─ 
+ *				drops all but CAP_KILL,
+ *				installs the filter
+ *				exec pipe closed or a report ◄─
  *	◄── STARTED or FAILED
- *				drops all but CAP_KILL, installs the filter, reaps
+ *				reaps
  *	◄── EXITED		exits: the kernel kills the rest of the pid namespace
  *
  * Init is never dumpable once maps are written, and its memory belongs to the host's
@@ -59,12 +64,15 @@
 #define REAP_AT_ONCE 64
 
 struct init {
-	struct init_start *st;
+	const struct init_start *st;
 	struct spec *spec;
+	struct sandbox_io io;
+	bool tender_maps;
 	struct rendezvous *meet;
 	struct payload payload;
 	pid_t pid; /* of the payload, inside */
 	int exec_pipe, master;
+	int children; /* signalfd: a child has changed */
 };
 
 const char *const ns_names[SANDBOX_NS_MAX] = { "user", "mnt", "pid",    "net",
@@ -153,19 +161,36 @@ static void prepare_meeting(struct init *in)
 	in->exec_pipe = pipefd[0];
 	in->payload = (struct payload){ .meet = in->meet,
 					.spec = in->spec,
-					.io = in->st->io,
+					.io = &in->io,
+					.host_network = in->st->shape.host_network,
 					.exec_pipe = pipefd[1],
 					.slave = -1,
 					.umask = in->st->umask };
-	/* Now: once init is not dumpable, its files in /proc are not its own to write. */
-	if (in->spec->flags & SPEC_TIMENS) {
-		int r = time_namespace(in->spec->mono_offset_ns);
+}
 
-		if (r < 0)
-			fail_sys(in, r,
-				 "cannot give the environment a clock of its own (time "
-				 "namespace)");
-	}
+/* Before init is not dumpable: then its files in /proc are not its own to write. */
+static void take_clock(struct init *in)
+{
+	int r = in->spec->flags & SPEC_TIMENS ? time_namespace(in->spec->mono_offset_ns) :
+						0;
+
+	if (r < 0)
+		fail_sys(in, r,
+			 "cannot give the environment a clock of its own (time "
+			 "namespace)");
+}
+
+static void take_spec(struct init *in)
+{
+	struct spec_head head;
+	struct err err = ERR_INIT;
+	int r = spec_receive(in->st->chan, in->spec, &in->io, &head, &err);
+
+	if (r == -EPIPE)
+		sys_exit(125); /* the tender is gone, or has given up */
+	if (r != 0)
+		fail(in, r, &err);
+	in->tender_maps = head.maps;
 }
 
 /* Shares memory with the payload, but for a time namespace, which the kernel ties to
@@ -186,7 +211,7 @@ static void write_maps(struct init *in)
 {
 	struct err err = ERR_INIT;
 
-	if (!in->st->tender_maps) {
+	if (!in->tender_maps) {
 		int r = ids_write_maps(0, in->spec, &err);
 
 		if (r != 0)
@@ -224,7 +249,7 @@ static void build(struct init *in)
 
 static void open_terminal(struct init *in)
 {
-	const struct sandbox_io *io = in->st->io;
+	const struct sandbox_io *io = &in->io;
 	struct init_msg m = { .kind = SANDBOX_PTY };
 	int r;
 
@@ -382,19 +407,25 @@ static bool reap(struct init *in)
 	return true;
 }
 
-_Noreturn static void supervise(struct init *in)
+/* While the payload executes: a program that ends at once does not wait for this. */
+static void lock_down(struct init *in)
 {
-	struct pollfd p[2] = { { .fd = in->st->chan, .events = POLLIN } };
 	sigset_t chld;
 
 	(void)sigemptyset(&chld);
 	(void)sigaddset(&chld, SIGCHLD);
-	p[1] = (struct pollfd){ .fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK),
-				.events = POLLIN };
-	if (p[1].fd < 0 || lockdown_caps(CAP_BIT_KILL) < 0 ||
+	in->children = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (in->children < 0 || lockdown_caps(CAP_BIT_KILL) < 0 ||
 	    lockdown_no_new_privs() < 0 ||
 	    lockdown_filter(in->spec->flags & SPEC_ROOT_IDENTITY) < 0)
 		fail_sys(in, -EPERM, "cannot lock down init");
+}
+
+_Noreturn static void supervise(struct init *in)
+{
+	struct pollfd p[2] = { { .fd = in->st->chan, .events = POLLIN },
+			       { .fd = in->children, .events = POLLIN } };
+
 	for (;;) {
 		struct signalfd_siginfo si;
 		bool more = reap(in);
@@ -411,9 +442,10 @@ _Noreturn static void supervise(struct init *in)
 /* Nothing of the tender's descriptors stays but the channel. */
 static void close_rest(struct init *in)
 {
-	int keep[1] = { in->st->chan };
+	int a = in->st->chan, b = in->children;
+	int keep[2] = { a < b ? a : b, a < b ? b : a };
 
-	(void)fd_close_but(keep, 1);
+	(void)fd_close_but(keep, 2);
 }
 
 /* What /proc/1/cmdline shows inside: the tender's words are not the program's business. */
@@ -439,9 +471,11 @@ void title_wipe(void)
 	(void)sys_prctl(PR_SET_NAME, (unsigned long)"polder-init", 0);
 }
 
-_Noreturn void init_main(struct init_start *st)
+_Noreturn void init_main(const struct init_start *st)
 {
-	struct init in = { .st = st, .spec = st->spec, .master = -1 };
+	static struct spec spec;
+	struct init in = { .st = st, .spec = &spec, .master = -1 };
+	bool early = !st->shape.cgroup && !st->shape.late;
 	sigset_t all;
 
 	sys_close(st->tender_chan);
@@ -450,21 +484,24 @@ _Noreturn void init_main(struct init_start *st)
 	die_with_tender(&in);
 	(void)SYS0(SYS_setsid);
 	title_wipe();
-	if (st->wait_for_tender)
-		wait_for(&in, INIT_MAPPED);
-	if (st->new_cgroup && SYS1(SYS_unshare, CLONE_NEWCGROUP) < 0)
-		fail_sys(&in, -EPERM, "cannot make a cgroup namespace");
 	prepare_meeting(&in);
-	if (!st->io->pty)
+	if (early)
+		start_payload(&in);
+	take_spec(&in);
+	if (st->shape.cgroup && SYS1(SYS_unshare, CLONE_NEWCGROUP) < 0)
+		fail_sys(&in, -EPERM, "cannot make a cgroup namespace");
+	take_clock(&in);
+	if (!early && !in.io.pty)
 		start_payload(&in);
 	write_maps(&in);
 	build(&in);
-	if (st->io->pty)
+	if (in.io.pty)
 		open_terminal(&in);
 	join_network(&in);
 	wait_for(&in, INIT_GO);
 	futex_set(&in.meet->released, 1);
 	send_shadows(&in);
+	lock_down(&in);
 	report_start(&in);
 	close_rest(&in);
 	supervise(&in);

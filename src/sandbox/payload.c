@@ -228,7 +228,7 @@ int payload_main(void *payload)
 	const struct spec *s = p->spec;
 
 	(void)SYS2(SYS_setpgid, 0, 0);
-	if (!(s->flags & SPEC_NET_HOST))
+	if (!p->host_network)
 		enter_network(p);
 	futex_set(&p->meet->net_ready, 1);
 	if (!meet_wait(p->meet, &p->meet->ids_ready))

@@ -69,8 +69,9 @@ struct rendezvous {
 
 struct payload {
 	struct rendezvous *meet;
-	const struct spec *spec;
-	const struct sandbox_io *io;
+	const struct spec *spec; /* init's own, which is filled when ids_ready is set */
+	const struct sandbox_io *io; /* the same */
+	bool host_network;
 	int exec_pipe; /* write end */
 	int slave;     /* of the pty, -1; set by init before it releases */
 	mode_t umask;
@@ -94,20 +95,41 @@ bool meet_wait(struct rendezvous *meet, uint32_t *word);
 
 /* ---- init.c ---- */
 
+/* What init knows before it has the spec. */
 struct init_start {
-	struct spec *spec;
-	const struct sandbox_io *io;
+	struct sandbox_shape shape;
 	int chan;
-	int tender_chan;      /* the other end, to be closed */
-	bool wait_for_tender; /* it writes the maps, or moves us into cgroups */
-	bool tender_maps;     /* it writes the maps */
-	bool new_cgroup;      /* the cgroup namespace is made after joining */
+	int tender_chan; /* the other end, to be closed */
 	mode_t umask;
 };
 
+/* How the spec comes: one message with this head and the encoded spec, or a descriptor
+ * of it if it is longer than SPEC_INLINE; then its descriptors, in messages of their
+ * own: those of standard streams that are not simply inherited, those of mounts. */
+#define SPEC_INLINE 16384u
+
+struct spec_head {
+	int32_t kind;     /* INIT_SPEC */
+	uint32_t len;     /* of the encoded spec */
+	uint32_t body;    /* the same with a bit for each mount: it has a descriptor */
+	uint32_t n_fds;   /* that follow */
+	uint32_t streams; /* bit i: stream i is among them; else it is inherited as i */
+	uint32_t flags;   /* of the spec, with those that are never encoded */
+	uint8_t pty;      /* all three streams are its slave */
+	uint8_t maps;     /* the tender has written them */
+	uint16_t rows, cols; /* of the pty */
+};
+
+/* ---- handover.c ---- */
+int spec_send(int chan, const struct spec *spec, const struct sandbox_io *io,
+	      struct spec_head *head, struct err *err);
+/* ret: SPEC_INIT. -EPIPE: the tender is gone, or has given up. */
+int spec_receive(int chan, struct spec *ret, struct sandbox_io *ret_io,
+		 struct spec_head *head, struct err *err);
+
 /* What goes over the channel. Both ends are one binary. */
 enum init_request {
-	INIT_MAPPED = 64, /* maps are written, cgroups joined */
+	INIT_SPEC = 64, /* a struct spec_head, not an init_msg */
 	INIT_GO,
 	INIT_SIGNAL,
 	INIT_SIGNAL_GROUP,
@@ -121,7 +143,7 @@ struct init_msg {
 	char text[640];
 };
 
-_Noreturn void init_main(struct init_start *st);
+_Noreturn void init_main(const struct init_start *st);
 int chan_send(int chan, const struct init_msg *m, const int *fds, size_t n_fds);
 /* A fork by clone3 with these flags, pids as fork's; -errno. */
 long fork_with(uint64_t flags);

@@ -3,9 +3,11 @@
  * sandbox.h - namespaces, mounts, ids, filters: the only code that calls them.
  *
  * One struct sandbox is one started environment, as its tender holds it. Order of
- * calls: sandbox_start, then sandbox_release once everything else is recorded (the
- * program does not run before), then sandbox_next_event whenever .chan is readable,
- * until SANDBOX_EXITED or SANDBOX_FAILED; sandbox_fini kills what is left.
+ * calls: sandbox_begin if the wish comes before the words are all known, so that the
+ * kernel makes namespaces meanwhile; sandbox_start with the spec; sandbox_release once
+ * everything else is recorded (the program does not run before); then
+ * sandbox_next_event whenever .chan is readable, until SANDBOX_EXITED or
+ * SANDBOX_FAILED; sandbox_fini kills what is left, at any point.
  *
  * The three roles are told in init.c. Errors: PE_REFUSED where this kernel or user
  * cannot do what was asked, with a sentence that says what to change; PE_BAD where a
@@ -20,10 +22,17 @@
 
 #include <sys/types.h>
 
+/* What must be known of an environment before its namespaces are made. */
+struct sandbox_shape {
+	bool host_network; /* net=host */
+	bool cgroup;       /* it will have one, and joins it before it makes anything */
+	bool late; /* a terminal or a clock of its own: the payload is made late */
+};
+
 struct sandbox {
 	pid_t init; /* pid as the tender sees it; 0: none */
 	int chan;   /* SEQPACKET to init; readable: an event */
-	bool go_needed;
+	struct sandbox_shape shape;
 };
 
 #define SANDBOX_INIT ((struct sandbox){ .chan = -1 })
@@ -59,8 +68,14 @@ struct sandbox_event {
 /* Called by main() before anything else: init wipes these words in its own copy. */
 void sandbox_title_area(int argc, char **argv);
 
-/* cgroup: joined before anything runs; NULL: none. Borrowed. */
-int sandbox_start(struct sandbox *ret, struct spec *spec, const struct sandbox_io *io,
+/* Makes init, which waits for its spec. Descriptors that are opened after this are not
+ * in its table. */
+int sandbox_begin(struct sandbox *ret, const struct sandbox_shape *shape,
+		  struct err *err);
+/* sb: begun, or SANDBOX_INIT. cgroup: joined before anything runs; NULL: none. Borrowed.
+ * What was begun in a shape that the spec does not have is ended and begun anew. After an
+ * error sb is SANDBOX_INIT. */
+int sandbox_start(struct sandbox *sb, struct spec *spec, const struct sandbox_io *io,
 		  struct cgroup *cgroup, struct err *err);
 int sandbox_release(struct sandbox *sb, struct err *err);
 /* Zero with SANDBOX_NOTHING if nothing is there; -EPIPE when init is gone. */

@@ -43,37 +43,15 @@ static int explain_clone(int r, struct err *err)
 	return err_neg(err, r, "cannot make the environment's namespaces");
 }
 
-static int serve_start(struct sandbox *sb, const struct init_start *st,
-		       struct cgroup *cgroup, struct err *err)
-{
-	struct init_msg m = { .kind = INIT_MAPPED };
-	int r = cgroup ? cgroup_join(cgroup, sb->init, err) : 0;
-
-	if (r == 0 && st->tender_maps)
-		r = ids_write_maps(sb->init, st->spec, err);
-	if (r == 0 && (r = chan_send(sb->chan, &m, NULL, 0)) < 0)
-		r = err_neg(err, r, "cannot talk to the environment's init");
-	return r;
-}
-
-int sandbox_start(struct sandbox *ret, struct spec *spec, const struct sandbox_io *io,
-		  struct cgroup *cgroup, struct err *err)
+int sandbox_begin(struct sandbox *ret, const struct sandbox_shape *shape, struct err *err)
 {
 	uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-			 CLONE_NEWUTS | (cgroup ? 0 : CLONE_NEWCGROUP);
-	struct init_start st = { .spec = spec, .io = io, .new_cgroup = cgroup != NULL };
+			 CLONE_NEWUTS | (shape->cgroup ? 0 : CLONE_NEWCGROUP);
+	struct init_start st = { .shape = *shape };
 	struct sandbox sb = SANDBOX_INIT;
-	int pair[2], r = spec_check(spec, err);
+	int pair[2];
 	long pid;
 
-	if (r == 0 && geteuid() == 0) {
-		spec->flags |= IDS_FOREIGN;
-		r = sources_clone_idmapped(spec, err);
-	}
-	if (r != 0)
-		return r;
-	st.tender_maps = geteuid() == 0 || (spec->flags & SPEC_SUBUID_HELPER);
-	st.wait_for_tender = st.tender_maps || cgroup;
 	st.umask = umask(0);
 	(void)umask(st.umask);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -90,12 +68,60 @@ int sandbox_start(struct sandbox *ret, struct spec *spec, const struct sandbox_i
 		return explain_clone((int)pid, err);
 	}
 	sb.init = (pid_t)pid;
-	if (st.wait_for_tender && (r = serve_start(&sb, &st, cgroup, err)) != 0) {
-		sandbox_fini(&sb);
-		return r;
-	}
+	sb.shape = *shape;
 	*ret = sb;
+	/* It often shares our processor, and has the longest way before it. */
+	(void)sched_yield();
 	return 0;
+}
+
+static struct sandbox_shape shape_of(const struct spec *spec, const struct sandbox_io *io,
+				     const struct cgroup *cgroup)
+{
+	return (struct sandbox_shape){ .host_network = spec->flags & SPEC_NET_HOST,
+				       .cgroup = cgroup != NULL,
+				       .late = io->pty || (spec->flags & SPEC_TIMENS) };
+}
+
+static bool same_shape(const struct sandbox_shape *a, const struct sandbox_shape *b)
+{
+	return a->host_network == b->host_network && a->cgroup == b->cgroup &&
+	       a->late == b->late;
+}
+
+/* What only the tender may do for init comes first: who has the spec can go ahead. */
+static int hand_over(struct sandbox *sb, const struct spec *spec,
+		     const struct sandbox_io *io, struct cgroup *cgroup, struct err *err)
+{
+	struct spec_head head = {
+		.maps = (spec->flags & (IDS_FOREIGN | SPEC_SUBUID_HELPER)) != 0,
+	};
+	int r = cgroup ? cgroup_join(cgroup, sb->init, err) : 0;
+
+	if (r == 0 && head.maps)
+		r = ids_write_maps(sb->init, spec, err);
+	return r != 0 ? r : spec_send(sb->chan, spec, io, &head, err);
+}
+
+int sandbox_start(struct sandbox *sb, struct spec *spec, const struct sandbox_io *io,
+		  struct cgroup *cgroup, struct err *err)
+{
+	struct sandbox_shape shape = shape_of(spec, io, cgroup);
+	int r = spec_check(spec, err);
+
+	if (r == 0 && geteuid() == 0) {
+		spec->flags |= IDS_FOREIGN;
+		r = sources_clone_idmapped(spec, err);
+	}
+	if (sb->init > 0 && !same_shape(&sb->shape, &shape))
+		sandbox_fini(sb);
+	if (r == 0 && sb->init <= 0)
+		r = sandbox_begin(sb, &shape, err);
+	if (r == 0)
+		r = hand_over(sb, spec, io, cgroup, err);
+	if (r != 0)
+		sandbox_fini(sb);
+	return r;
 }
 
 static int request(struct sandbox *sb, int kind, int value)

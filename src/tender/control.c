@@ -737,6 +737,18 @@ void control_ended(struct tender *t)
 	}
 }
 
+void control_unlist(struct tender *t)
+{
+	struct control *c = t->control;
+
+	if (!c || c->dirfd < 0)
+		return;
+	(void)unlinkat(c->dirfd, "ctl", 0);
+	if (t->job->notify_fd >= 0)
+		(void)unlinkat(c->dirfd, "notify", 0);
+	c->dirfd = -1;
+}
+
 void control_close(struct tender *t)
 {
 	struct control *c = t->control;
@@ -757,8 +769,7 @@ void control_close(struct tender *t)
 		(void)close(c->notify.fd);
 	if (c->ready_timer.fd >= 0)
 		(void)close(c->ready_timer.fd);
-	(void)unlinkat(c->dirfd, "ctl", 0);
-	(void)unlinkat(c->dirfd, "notify", 0);
+	control_unlist(t);
 	free(c);
 	t->control = NULL;
 }

@@ -62,7 +62,10 @@ static void on_chan(struct source *src, uint32_t events)
 	case SANDBOX_STARTED: tender_started(t); break;
 	case SANDBOX_FAILED: tender_failed(t, ev.value, ev.text); break;
 	case SANDBOX_STOPPED: tender_program_stopped(t); break;
-	case SANDBOX_EXITED: tender_ended(t, ev.value); break;
+	case SANDBOX_EXITED:
+		t->going = t->state != TENDER_ENDED;
+		tender_ended(t, ev.value);
+		break;
 	case SANDBOX_NSFDS: control_namespaces(t, ev.nsfds); break;
 	case SANDBOX_NOTHING: break;
 	}

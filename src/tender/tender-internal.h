@@ -80,7 +80,8 @@ struct tender {
 	int fail_code;
 	struct err fail;
 	bool ready;
-	bool hurry; /* in ENDED: nobody wants to wait for what is still to be written */
+	bool going; /* what is left of it is being taken down by the kernel */
+	bool hurry;  /* in ENDED: nobody wants to wait for what is still to be written */
 	struct console *console;
 	struct control *control;
 	struct cgroup cgroup;
@@ -117,6 +118,7 @@ void control_started(struct tender *t); /* answers CTL_READY */
 void control_ended(struct tender *t);   /* answers everybody who waits */
 void control_namespaces(struct tender *t, const int *nsfds); /* consumed */
 void control_child(struct tender *t, pid_t pid, int status);
+void control_unlist(struct tender *t); /* nobody finds it any more */
 void control_close(struct tender *t);
 
 #endif

@@ -270,6 +270,10 @@ static void finish(struct tender *t)
 {
 	t->state = TENDER_ENDED;
 	t->hurry |= t->stop_timer.fd >= 0;
+	if (t->going && t->job->ending && !cgroup_used(&t->cgroup)) {
+		control_unlist(t);
+		t->job->ending(t->job->userdata, t->status);
+	}
 	t->ops->fini(t);
 	cgroup_remove(&t->cgroup);
 	if (t->stop_timer.fd >= 0)
@@ -298,6 +302,10 @@ int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct er
 			    .loop = { .epfd = -1 } };
 	int r = loop_init(&t.loop, err);
 
+	if (job->begun) {
+		t.linux_.sb = *job->begun;
+		*job->begun = SANDBOX_INIT;
+	}
 	if (r == 0)
 		r = start(&t, err);
 	if (r == 0)

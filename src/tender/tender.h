@@ -11,6 +11,7 @@
 #define POLDER_TENDER_TENDER_H
 
 #include "base/err.h"
+#include "sandbox/sandbox.h"
 #include "state/registry.h"
 #include "wire/spec.h"
 
@@ -22,6 +23,7 @@ struct tender_expose {
 
 struct tender_job {
 	struct spec *spec;
+	struct sandbox *begun; /* begun already, and taken over; NULL: not */
 	struct registry *reg;  /* NULL: plumbing, nothing is recorded */
 	struct reg_held *held; /* with reg */
 	int log_dir;           /* where `log` goes; -1: none */
@@ -29,6 +31,11 @@ struct tender_job {
 	bool background;       /* no terminal, no signals to pass on */
 	int notify_fd;         /* a bound datagram socket for readiness; -1: none */
 	void (*status)(void *userdata, struct str *out); /* JSON for CTL_STATUS */
+	/* The program has ended with this wait status, and the kernel is taking down what
+	 * is left of it, which nothing can stop any more: what is to be recorded of the
+	 * end may be recorded meanwhile. Not called where a cgroup must be removed
+	 * first, nor for a start that failed. NULL: nobody wants to know. */
+	void (*ending)(void *userdata, int status);
 	void *userdata;
 	const struct tender_expose *exposes;
 	size_t n_exposes;

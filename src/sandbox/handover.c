@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a spec comes to init. Init is often made before its tender has planned anything,
+ * so it gets the spec in the form that goes anywhere (docs/protocol.md), and checks it as
+ * anybody would; the two share no memory. Descriptors go beside it, in the order that
+ * both know.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/fd.h"
+#include "sandbox/sandbox-internal.h"
+
+#define FDS_AT_ONCE 200u
+
+/* A descriptor in a message of its own kind: one byte, up to FDS_AT_ONCE of them. */
+static int send_fds(int chan, const int *fds, size_t n)
+{
+	int r = 0;
+
+	for (size_t done = 0; r == 0 && done < n;) {
+		size_t some = MIN(n - done, (size_t)FDS_AT_ONCE);
+
+		r = fd_send(chan, "", 1, fds + done, some, NULL);
+		done += some;
+	}
+	return r;
+}
+
+static int receive_fds(int chan, int *fds, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		size_t len, got = 0;
+		char byte;
+		int r = fd_recv(chan, &byte, 1, &len, fds + done,
+				MIN(n - done, (size_t)FDS_AT_ONCE), &got, NULL);
+
+		if (r != 0 || len != 1 || got == 0)
+			return r < 0 ? r : -EPIPE;
+		done += got;
+	}
+	return 0;
+}
+
+static size_t list_fds(const struct spec *s, const struct sandbox_io *io,
+		       uint32_t *ret_streams, int *fds)
+{
+	size_t n = 0;
+
+	for (int i = 0; !io->pty && i < 3; i++)
+		if (io->fd[i] != i) {
+			*ret_streams |= 1u << i;
+			fds[n++] = io->fd[i];
+		}
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i].fd >= 0)
+			fds[n++] = s->mounts[i].fd;
+	return n;
+}
+
+static int send_bytes(int chan, const struct spec_head *head, const struct str *body)
+{
+	char message[sizeof(*head) + SPEC_INLINE];
+	auto_fd file = -1;
+
+	memcpy(message, head, sizeof(*head));
+	if (body->len <= SPEC_INLINE) {
+		memcpy(message + sizeof(*head), body->p, body->len);
+		return fd_send(chan, message, sizeof(*head) + body->len, NULL, 0, NULL);
+	}
+	file = memfd_create("spec", MFD_CLOEXEC);
+	if (file < 0)
+		return -errno;
+	if (fd_write_all(file, body->p, body->len, NULL) != 0)
+		return -EIO;
+	return fd_send(chan, message, sizeof(*head), &file, 1, NULL);
+}
+
+/* Which mounts have a descriptor is part of the message: a bit for each. */
+static void add_mask(const struct spec *s, struct str *body)
+{
+	for (size_t i = 0; i < s->n_mounts; i += 8) {
+		char bits = 0;
+
+		for (size_t k = i; k < s->n_mounts && k < i + 8; k++)
+			bits |= (char)((s->mounts[k].fd >= 0) << (k - i));
+		str_addc(body, bits);
+	}
+}
+
+int spec_send(int chan, const struct spec *s, const struct sandbox_io *io,
+	      struct spec_head *head, struct err *err)
+{
+	auto_str body = STR_INIT;
+	auto_free int *fds = calloc(3 + s->n_mounts, sizeof(*fds));
+	struct spec plain = *s;
+	int r;
+
+	if (!fds)
+		return err_oom(err);
+	head->kind = INIT_SPEC;
+	head->flags = s->flags;
+	head->pty = io->pty;
+	head->rows = io->rows;
+	head->cols = io->cols;
+	head->n_fds = (uint32_t)list_fds(s, io, &head->streams, fds);
+	plain.flags &= SPEC_FLAGS_ALL;
+	spec_encode(&plain, &body);
+	head->len = (uint32_t)body.len;
+	add_mask(s, &body);
+	head->body = (uint32_t)body.len;
+	if (body.failed)
+		return err_oom(err);
+	r = send_bytes(chan, head, &body);
+	if (r == 0)
+		r = send_fds(chan, fds, head->n_fds);
+	/* One that has ended has said why: that is heard later. */
+	return r == 0 || r == -EPIPE || r == -ECONNRESET ?
+		       0 :
+		       err_neg(err, r, "cannot hand the spec to the environment's init");
+}
+
+/* The bytes behind the head, wherever they are. */
+static int take_bytes(const char *message, size_t len, int file, size_t want,
+		      const char **ret)
+{
+	void *map;
+
+	*ret = message + sizeof(struct spec_head);
+	if (file < 0)
+		return len - sizeof(struct spec_head) == want ? 0 : -EPROTO;
+	map = mmap(NULL, want, PROT_READ, MAP_PRIVATE, file, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	*ret = map;
+	return 0;
+}
+
+static int take_fds(int chan, struct spec *s, struct sandbox_io *io,
+		    const struct spec_head *head, const char *mask)
+{
+	auto_free int *fds = calloc((size_t)head->n_fds + 1, sizeof(*fds));
+	size_t n = 0;
+	int r = fds ? receive_fds(chan, fds, head->n_fds) : -ENOMEM;
+
+	if (r != 0)
+		return r;
+	for (int i = 0; i < 3; i++) {
+		io->fd[i] = head->pty ? -1 : i;
+		if (!head->pty && (head->streams & 1u << i) && n < head->n_fds)
+			io->fd[i] = fds[n++];
+	}
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if ((mask[i / 8] & 1 << i % 8) && n < head->n_fds)
+			s->mounts[i].fd = fds[n++];
+	return n == head->n_fds ? 0 : -EPROTO;
+}
+
+int spec_receive(int chan, struct spec *ret, struct sandbox_io *ret_io,
+		 struct spec_head *head, struct err *err)
+{
+	static char message[sizeof(*head) + SPEC_INLINE];
+	size_t len, n_files = 0;
+	auto_fd file = -1;
+	const char *bytes;
+	int r = fd_recv(chan, message, sizeof(message), &len, &file, 1, &n_files, NULL);
+
+	if (r != 0 || len < sizeof(*head))
+		return -EPIPE;
+	memcpy(head, message, sizeof(*head));
+	if (head->kind != INIT_SPEC || head->body > SPEC_MAX_BYTES + SPEC_MAX_MOUNTS ||
+	    head->len > head->body)
+		return -EPROTO;
+	r = take_bytes(message, len, n_files ? file : -1, head->body, &bytes);
+	if (r == 0)
+		r = spec_decode(ret, bytes, head->len, err);
+	if (r == 0 && head->body - head->len != (ret->n_mounts + 7) / 8)
+		r = -EPROTO;
+	if (r == 0)
+		r = take_fds(chan, ret, ret_io, head, bytes + head->len);
+	ret->flags = head->flags;
+	ret_io->pty = head->pty;
+	ret_io->rows = head->rows;
+	ret_io->cols = head->cols;
+	return r;
+}
