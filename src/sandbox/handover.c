@@ -43,15 +43,18 @@ static int receive_fds(int chan, int *fds, size_t n)
 }
 
 static size_t list_fds(const struct spec *s, const struct sandbox_io *io,
-		       uint32_t *ret_streams, int *fds)
+		       struct spec_head *head, int *fds)
 {
 	size_t n = 0;
 
-	for (int i = 0; !io->pty && i < 3; i++)
-		if (io->fd[i] != i) {
-			*ret_streams |= 1u << i;
+	for (unsigned i = 0; i < 3; i++) {
+		if (io->fd[i] < 0)
+			head->terminals |= 1u << i;
+		else if (io->fd[i] != (int)i) {
+			head->streams |= 1u << i;
 			fds[n++] = io->fd[i];
 		}
+	}
 	for (size_t i = 0; i < s->n_mounts; i++)
 		if (s->mounts[i].fd >= 0)
 			fds[n++] = s->mounts[i].fd;
@@ -103,7 +106,7 @@ int spec_send(int chan, const struct spec *s, const struct sandbox_io *io,
 	head->pty = io->pty;
 	head->rows = io->rows;
 	head->cols = io->cols;
-	head->n_fds = (uint32_t)list_fds(s, io, &head->streams, fds);
+	head->n_fds = (uint32_t)list_fds(s, io, head, fds);
 	plain.flags &= SPEC_FLAGS_ALL;
 	spec_encode(&plain, &body);
 	head->len = (uint32_t)body.len;
@@ -145,9 +148,9 @@ static int take_fds(int chan, struct spec *s, struct sandbox_io *io,
 
 	if (r != 0)
 		return r;
-	for (int i = 0; i < 3; i++) {
-		io->fd[i] = head->pty ? -1 : i;
-		if (!head->pty && (head->streams & 1u << i) && n < head->n_fds)
+	for (unsigned i = 0; i < 3; i++) {
+		io->fd[i] = head->terminals & 1u << i ? -1 : (int)i;
+		if ((head->streams & 1u << i) && n < head->n_fds)
 			io->fd[i] = fds[n++];
 	}
 	for (size_t i = 0; i < s->n_mounts; i++)

@@ -113,10 +113,12 @@ struct spec_head {
 	uint32_t len;     /* of the encoded spec */
 	uint32_t body;    /* the same with a bit for each mount: it has a descriptor */
 	uint32_t n_fds;   /* that follow */
-	uint32_t streams; /* bit i: stream i is among them; else it is inherited as i */
-	uint32_t flags;   /* of the spec, with those that are never encoded */
-	uint8_t pty;      /* all three streams are its slave */
-	uint8_t maps;     /* the tender has written them */
+	uint32_t streams; /* bit i: stream i is among them */
+	uint32_t
+		terminals; /* bit i: stream i is the slave of the pty; neither: as inherited */
+	uint32_t flags; /* of the spec, with those that are never encoded */
+	uint8_t pty;
+	uint8_t maps;        /* the tender has written them */
 	uint16_t rows, cols; /* of the pty */
 };
 

@@ -81,7 +81,7 @@ struct tender {
 	struct err fail;
 	bool ready;
 	bool going; /* what is left of it is being taken down by the kernel */
-	bool hurry;  /* in ENDED: nobody wants to wait for what is still to be written */
+	bool hurry; /* in ENDED: nobody wants to wait for what is still to be written */
 	struct console *console;
 	struct control *control;
 	struct cgroup cgroup;
