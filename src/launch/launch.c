@@ -8,9 +8,10 @@
  * tender, which records "running" before it releases the program. Whatever kills us, the
  * lock is free and the next command clears up by the record.
  *
- * In the foreground the environment's namespaces are begun first of all, so that the kernel
- * makes them while the rest is planned; whoever waits in them has nothing to run and
- * dies with us.
+ * A disposable environment in the foreground goes another order, because it can: its
+ * namespaces are begun first of all, so that the kernel makes them while we plan, and its
+ * root is built while we record. All of that is memory, which dies with us; nothing runs
+ * before the record.
  *
  * In the background the tender is a fork that leaves the session; the starter waits for
  * one message of it: it runs, or why not.
@@ -456,35 +457,56 @@ static struct start start_init(const struct launch *l)
 			       .ready_fd = -1 };
 }
 
-/* Only what follows from the bindings alone; a wrong guess costs time, and a failure is
- * met again, and told, when the spec is there. */
-static void begin_early(struct start *st)
+/* What follows from the bindings alone. */
+static struct sandbox_shape shape_of(const struct genv *e)
 {
-	const struct genv *e = st->l->env;
 	const struct binding *net = genv_binding(e, "net"),
 			     *clock = genv_binding(e, "clock");
-	struct sandbox_shape shape = {
+	const char *console = console_word(e);
+
+	return (struct sandbox_shape){
 		.host_network = net && net->source == SRC_HOST,
 		.cgroup = e->limits.mem_bytes || e->limits.cpu_percent || e->limits.pids,
-		.late = streq(console_word(e), "own") ||
-			(streq(console_word(e), "parent") &&
+		.late = streq(console, "own") ||
+			(streq(console, "parent") &&
 			 (isatty(0) || isatty(1) || isatty(2))) ||
 			(clock && clock->source != SRC_PARENT),
 	};
+}
 
-	if (!shape.cgroup && !shape.late)
-		(void)sandbox_begin(&st->sandbox, &shape, NULL);
+/* The kernel makes namespaces while we plan, and init builds the root while we record. What
+ * is kept must be recorded before it is planned: it has directories of its own. */
+static int prepare_early(struct start *st, const struct sandbox_shape *shape,
+			 struct err *err)
+{
+	int r = sandbox_begin(&st->sandbox, shape, err);
+
+	if (r == 0)
+		r = take_uids(st, err);
+	if (r == 0)
+		r = plan(st, err);
+	if (r == 0)
+		r = sandbox_build(&st->sandbox, &st->spec, err);
+	if (r == 0)
+		r = record(st, err);
+	if (r == 0)
+		r = open_kept(st, err);
+	return r == 0 ? list_exposes(st, err) : r;
 }
 
 int launch_foreground(const struct launch *l, int *ret_code, struct err *err)
 {
 	struct start st = start_init(l);
+	struct sandbox_shape shape = shape_of(l->env);
 	struct err after = ERR_INIT;
 	int status_ = 0, code = 125, r;
 	bool ran = false;
 
-	begin_early(&st);
-	r = prepare(&st, err);
+	if (l->keep || l->again || shape.cgroup || shape.late ||
+	    l->env->ready.kind == READY_NOTIFY)
+		r = prepare(&st, err);
+	else
+		r = prepare_early(&st, &shape, err);
 	if (r == 0) {
 		r = run_tender(&st, false, &status_, &code, err);
 		ran = r == 0;

@@ -13,7 +13,7 @@
 
 #define FDS_AT_ONCE 200u
 
-/* A descriptor in a message of its own kind: one byte, up to FDS_AT_ONCE of them. */
+/* One byte, and up to FDS_AT_ONCE descriptors. */
 static int send_fds(int chan, const int *fds, size_t n)
 {
 	int r = 0;
@@ -40,25 +40,6 @@ static int receive_fds(int chan, int *fds, size_t n)
 		done += got;
 	}
 	return 0;
-}
-
-static size_t list_fds(const struct spec *s, const struct sandbox_io *io,
-		       struct spec_head *head, int *fds)
-{
-	size_t n = 0;
-
-	for (unsigned i = 0; i < 3; i++) {
-		if (io->fd[i] < 0)
-			head->terminals |= 1u << i;
-		else if (io->fd[i] != (int)i) {
-			head->streams |= 1u << i;
-			fds[n++] = io->fd[i];
-		}
-	}
-	for (size_t i = 0; i < s->n_mounts; i++)
-		if (s->mounts[i].fd >= 0)
-			fds[n++] = s->mounts[i].fd;
-	return n;
 }
 
 static int send_bytes(int chan, const struct spec_head *head, const struct str *body)
@@ -91,36 +72,82 @@ static void add_mask(const struct spec *s, struct str *body)
 	}
 }
 
-int spec_send(int chan, const struct spec *s, const struct sandbox_io *io,
-	      struct spec_head *head, struct err *err)
+static size_t list_fds(const struct spec *s, int *fds)
 {
-	auto_str body = STR_INIT;
-	auto_free int *fds = calloc(3 + s->n_mounts, sizeof(*fds));
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i].fd >= 0)
+			fds[n++] = s->mounts[i].fd;
+	return n;
+}
+
+/* One that has ended has said why: that is heard later. */
+static int told(int r, struct err *err)
+{
+	return r == 0 || r == -EPIPE || r == -ECONNRESET ?
+		       0 :
+		       err_neg(err, r, "cannot talk to the environment's init");
+}
+
+int spec_send(int chan, const struct spec *s, bool maps, struct err *err)
+{
+	struct spec_head head = { .kind = INIT_SPEC, .flags = s->flags, .maps = maps };
+	auto_free int *fds = calloc(1 + s->n_mounts, sizeof(*fds));
 	struct spec plain = *s;
+	auto_str body = STR_INIT;
 	int r;
 
 	if (!fds)
 		return err_oom(err);
-	head->kind = INIT_SPEC;
-	head->flags = s->flags;
-	head->pty = io->pty;
-	head->rows = io->rows;
-	head->cols = io->cols;
-	head->n_fds = (uint32_t)list_fds(s, io, head, fds);
 	plain.flags &= SPEC_FLAGS_ALL;
+	head.n_fds = (uint32_t)list_fds(s, fds);
 	spec_encode(&plain, &body);
-	head->len = (uint32_t)body.len;
+	head.len = (uint32_t)body.len;
 	add_mask(s, &body);
-	head->body = (uint32_t)body.len;
+	head.body = (uint32_t)body.len;
 	if (body.failed)
 		return err_oom(err);
-	r = send_bytes(chan, head, &body);
-	if (r == 0)
-		r = send_fds(chan, fds, head->n_fds);
-	/* One that has ended has said why: that is heard later. */
-	return r == 0 || r == -EPIPE || r == -ECONNRESET ?
-		       0 :
-		       err_neg(err, r, "cannot hand the spec to the environment's init");
+	r = send_bytes(chan, &head, &body);
+	return told(r == 0 ? send_fds(chan, fds, head.n_fds) : r, err);
+}
+
+int streams_send(int chan, const struct sandbox_io *io, struct err *err)
+{
+	struct streams_head head = {
+		.kind = INIT_STREAMS, .pty = io->pty, .rows = io->rows, .cols = io->cols
+	};
+	size_t n = 0;
+	int fds[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (io->fd[i] < 0)
+			head.terminals |= 1u << i;
+		else if (io->fd[i] != (int)i) {
+			head.sent |= 1u << i;
+			fds[n++] = io->fd[i];
+		}
+	}
+	return told(fd_send(chan, &head, sizeof(head), fds, n, NULL), err);
+}
+
+int streams_receive(int chan, struct sandbox_io *ret)
+{
+	struct streams_head head;
+	size_t len, n = 0, next = 0;
+	int fds[3], r = fd_recv(chan, &head, sizeof(head), &len, fds, 3, &n, NULL);
+
+	if (r != 0 || len != sizeof(head) || head.kind != INIT_STREAMS)
+		return -EPIPE;
+	for (unsigned i = 0; i < 3; i++) {
+		ret->fd[i] = head.terminals & 1u << i ? -1 : (int)i;
+		if ((head.sent & 1u << i) && next < n)
+			ret->fd[i] = fds[next++];
+	}
+	ret->pty = head.pty;
+	ret->rows = head.rows;
+	ret->cols = head.cols;
+	return 0;
 }
 
 /* The bytes behind the head, wherever they are. */
@@ -139,51 +166,41 @@ static int take_bytes(const char *message, size_t len, int file, size_t want,
 	return 0;
 }
 
-static int take_fds(int chan, struct spec *s, struct sandbox_io *io,
-		    const struct spec_head *head, const char *mask)
+static int take_fds(int chan, struct spec *s, size_t n_fds, const char *mask)
 {
-	auto_free int *fds = calloc((size_t)head->n_fds + 1, sizeof(*fds));
+	auto_free int *fds = calloc(n_fds + 1, sizeof(*fds));
 	size_t n = 0;
-	int r = fds ? receive_fds(chan, fds, head->n_fds) : -ENOMEM;
+	int r = fds ? receive_fds(chan, fds, n_fds) : -ENOMEM;
 
-	if (r != 0)
-		return r;
-	for (unsigned i = 0; i < 3; i++) {
-		io->fd[i] = head->terminals & 1u << i ? -1 : (int)i;
-		if ((head->streams & 1u << i) && n < head->n_fds)
-			io->fd[i] = fds[n++];
-	}
-	for (size_t i = 0; i < s->n_mounts; i++)
-		if ((mask[i / 8] & 1 << i % 8) && n < head->n_fds)
+	for (size_t i = 0; r == 0 && i < s->n_mounts; i++)
+		if ((mask[i / 8] & 1 << i % 8) && n < n_fds)
 			s->mounts[i].fd = fds[n++];
-	return n == head->n_fds ? 0 : -EPROTO;
+	return r == 0 && n != n_fds ? -EPROTO : r;
 }
 
-int spec_receive(int chan, struct spec *ret, struct sandbox_io *ret_io,
-		 struct spec_head *head, struct err *err)
+int spec_receive(int chan, struct spec *ret, bool *ret_maps, struct err *err)
 {
-	static char message[sizeof(*head) + SPEC_INLINE];
+	static char message[sizeof(struct spec_head) + SPEC_INLINE];
+	struct spec_head head;
 	size_t len, n_files = 0;
 	auto_fd file = -1;
 	const char *bytes;
 	int r = fd_recv(chan, message, sizeof(message), &len, &file, 1, &n_files, NULL);
 
-	if (r != 0 || len < sizeof(*head))
+	if (r != 0 || len < sizeof(head))
 		return -EPIPE;
-	memcpy(head, message, sizeof(*head));
-	if (head->kind != INIT_SPEC || head->body > SPEC_MAX_BYTES + SPEC_MAX_MOUNTS ||
-	    head->len > head->body)
+	memcpy(&head, message, sizeof(head));
+	if (head.kind != INIT_SPEC || head.body > SPEC_MAX_BYTES + SPEC_MAX_MOUNTS ||
+	    head.len > head.body)
 		return -EPROTO;
-	r = take_bytes(message, len, n_files ? file : -1, head->body, &bytes);
+	r = take_bytes(message, len, n_files ? file : -1, head.body, &bytes);
 	if (r == 0)
-		r = spec_decode(ret, bytes, head->len, err);
-	if (r == 0 && head->body - head->len != (ret->n_mounts + 7) / 8)
+		r = spec_decode(ret, bytes, head.len, err);
+	if (r == 0 && head.body - head.len != (ret->n_mounts + 7) / 8)
 		r = -EPROTO;
 	if (r == 0)
-		r = take_fds(chan, ret, ret_io, head, bytes + head->len);
-	ret->flags = head->flags;
-	ret_io->pty = head->pty;
-	ret_io->rows = head->rows;
-	ret_io->cols = head->cols;
+		r = take_fds(chan, ret, head.n_fds, bytes + head.len);
+	ret->flags = head.flags;
+	*ret_maps = head.maps;
 	return r;
 }

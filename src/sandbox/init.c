@@ -182,15 +182,13 @@ static void take_clock(struct init *in)
 
 static void take_spec(struct init *in)
 {
-	struct spec_head head;
 	struct err err = ERR_INIT;
-	int r = spec_receive(in->st->chan, in->spec, &in->io, &head, &err);
+	int r = spec_receive(in->st->chan, in->spec, &in->tender_maps, &err);
 
 	if (r == -EPIPE)
 		sys_exit(125); /* the tender is gone, or has given up */
 	if (r != 0)
 		fail(in, r, &err);
-	in->tender_maps = head.maps;
 }
 
 /* Shares memory with the payload, but for a time namespace, which the kernel ties to
@@ -475,7 +473,8 @@ _Noreturn void init_main(const struct init_start *st)
 {
 	static struct spec spec;
 	struct init in = { .st = st, .spec = &spec, .master = -1 };
-	bool early = !st->shape.cgroup && !st->shape.late;
+	const struct init_msg made = { .kind = SANDBOX_NOTHING };
+	bool early = init_is_early(&st->shape);
 	sigset_t all;
 
 	sys_close(st->tender_chan);
@@ -485,16 +484,22 @@ _Noreturn void init_main(const struct init_start *st)
 	(void)SYS0(SYS_setsid);
 	title_wipe();
 	prepare_meeting(&in);
-	if (early)
+	if (early) {
 		start_payload(&in);
+		(void)chan_send(st->chan, &made, NULL, 0);
+	}
 	take_spec(&in);
 	if (st->shape.cgroup && SYS1(SYS_unshare, CLONE_NEWCGROUP) < 0)
 		fail_sys(&in, -EPERM, "cannot make a cgroup namespace");
 	take_clock(&in);
+	if (!early && streams_receive(st->chan, &in.io) != 0)
+		sys_exit(125);
 	if (!early && !in.io.pty)
 		start_payload(&in);
 	write_maps(&in);
 	build(&in);
+	if (early && streams_receive(st->chan, &in.io) != 0)
+		sys_exit(125);
 	if (in.io.pty)
 		open_terminal(&in);
 	join_network(&in);

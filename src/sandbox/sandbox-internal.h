@@ -70,7 +70,7 @@ struct rendezvous {
 struct payload {
 	struct rendezvous *meet;
 	const struct spec *spec; /* init's own, which is filled when ids_ready is set */
-	const struct sandbox_io *io; /* the same */
+	const struct sandbox_io *io; /* the same, when it is released */
 	bool host_network;
 	int exec_pipe; /* write end */
 	int slave;     /* of the pty, -1; set by init before it releases */
@@ -103,35 +103,48 @@ struct init_start {
 	mode_t umask;
 };
 
-/* How the spec comes: one message with this head and the encoded spec, or a descriptor
- * of it if it is longer than SPEC_INLINE; then its descriptors, in messages of their
- * own: those of standard streams that are not simply inherited, those of mounts. */
+/* The payload is made before there is a spec; SANDBOX_NOTHING says that it is. */
+static inline bool init_is_early(const struct sandbox_shape *s)
+{
+	return !s->cgroup && !s->late;
+}
+
+/*
+ * How the spec comes: one message with this head and the encoded spec, or a descriptor
+ * of it if it is longer than SPEC_INLINE; then its mounts' descriptors, in messages of
+ * their own. Later the streams, in a message with their descriptors.
+ */
 #define SPEC_INLINE 16384u
 
 struct spec_head {
-	int32_t kind;     /* INIT_SPEC */
-	uint32_t len;     /* of the encoded spec */
-	uint32_t body;    /* the same with a bit for each mount: it has a descriptor */
-	uint32_t n_fds;   /* that follow */
-	uint32_t streams; /* bit i: stream i is among them */
+	int32_t kind;   /* INIT_SPEC */
+	uint32_t len;   /* of the encoded spec */
+	uint32_t body;  /* the same with a bit for each mount: it has a descriptor */
+	uint32_t n_fds; /* that follow */
+	uint32_t flags; /* of the spec, with those that are never encoded */
+	uint8_t maps;   /* the tender has written them */
+};
+
+struct streams_head {
+	int32_t kind;  /* INIT_STREAMS */
+	uint32_t sent; /* bit i: stream i comes here */
 	uint32_t
 		terminals; /* bit i: stream i is the slave of the pty; neither: as inherited */
-	uint32_t flags; /* of the spec, with those that are never encoded */
 	uint8_t pty;
-	uint8_t maps;        /* the tender has written them */
 	uint16_t rows, cols; /* of the pty */
 };
 
 /* ---- handover.c ---- */
-int spec_send(int chan, const struct spec *spec, const struct sandbox_io *io,
-	      struct spec_head *head, struct err *err);
+int spec_send(int chan, const struct spec *spec, bool maps, struct err *err);
+int streams_send(int chan, const struct sandbox_io *io, struct err *err);
 /* ret: SPEC_INIT. -EPIPE: the tender is gone, or has given up. */
-int spec_receive(int chan, struct spec *ret, struct sandbox_io *ret_io,
-		 struct spec_head *head, struct err *err);
+int spec_receive(int chan, struct spec *ret, bool *ret_maps, struct err *err);
+int streams_receive(int chan, struct sandbox_io *ret);
 
 /* What goes over the channel. Both ends are one binary. */
 enum init_request {
 	INIT_SPEC = 64, /* a struct spec_head, not an init_msg */
+	INIT_STREAMS,   /* a struct streams_head */
 	INIT_GO,
 	INIT_SIGNAL,
 	INIT_SIGNAL_GROUP,

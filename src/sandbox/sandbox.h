@@ -3,8 +3,8 @@
  * sandbox.h - namespaces, mounts, ids, filters: the only code that calls them.
  *
  * One struct sandbox is one started environment, as its tender holds it. Order of
- * calls: sandbox_begin if the wish comes before the words are all known, so that the
- * kernel makes namespaces meanwhile; sandbox_start with the spec; sandbox_release once
+ * calls: sandbox_begin and sandbox_build as soon as that much is known, so that the kernel
+ * works meanwhile; sandbox_start in any case; sandbox_release once
  * everything else is recorded (the program does not run before); then
  * sandbox_next_event whenever .chan is readable, until SANDBOX_EXITED or
  * SANDBOX_FAILED; sandbox_fini kills what is left, at any point.
@@ -33,6 +33,7 @@ struct sandbox {
 	pid_t init; /* pid as the tender sees it; 0: none */
 	int chan;   /* SEQPACKET to init; readable: an event */
 	struct sandbox_shape shape;
+	bool building; /* it has the spec */
 };
 
 #define SANDBOX_INIT ((struct sandbox){ .chan = -1 })
@@ -68,13 +69,17 @@ struct sandbox_event {
 /* Called by main() before anything else: init wipes these words in its own copy. */
 void sandbox_title_area(int argc, char **argv);
 
-/* Makes init, which waits for its spec. Descriptors that are opened after this are not
- * in its table. */
+/* Makes init, and what it can make without a spec. Descriptors that are opened after this
+ * are not in its table. */
 int sandbox_begin(struct sandbox *ret, const struct sandbox_shape *shape,
 		  struct err *err);
-/* sb: begun, or SANDBOX_INIT. cgroup: joined before anything runs; NULL: none. Borrowed.
- * What was begun in a shape that the spec does not have is ended and begun anew. After an
- * error sb is SANDBOX_INIT. */
+/* Hands the spec over, so that the root is built meanwhile; sb: begun, without a cgroup. The
+ * spec's mounts and ids must be final, and its descriptors are still the caller's. */
+int sandbox_build(struct sandbox *sb, struct spec *spec, struct err *err);
+/* Whatever of that is not done yet, and the streams. sb: in any of those states, or
+ * SANDBOX_INIT. cgroup: joined before anything runs; NULL: none. Borrowed. What was begun
+ * in a shape that the spec does not have is ended and begun anew. After an error sb is
+ * SANDBOX_INIT. */
 int sandbox_start(struct sandbox *sb, struct spec *spec, const struct sandbox_io *io,
 		  struct cgroup *cgroup, struct err *err);
 int sandbox_release(struct sandbox *sb, struct err *err);

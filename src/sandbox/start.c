@@ -43,6 +43,23 @@ static int explain_clone(int r, struct err *err)
 	return err_neg(err, r, "cannot make the environment's namespaces");
 }
 
+/* Init often shares our processor, and the longest way is before what it makes first: we
+ * step aside until that is on its way. */
+static int step_aside(struct sandbox *sb, struct err *err)
+{
+	struct init_msg m;
+	size_t len;
+	int r = fd_recv(sb->chan, &m, sizeof(m), &len, NULL, 0, NULL, NULL);
+
+	if (r == 0 && len == sizeof(m) && m.kind == SANDBOX_NOTHING)
+		return 0;
+	m.text[sizeof(m.text) - 1] = '\0';
+	return err_set(err, PE_REFUSED, "%s",
+		       r == 0 && len == sizeof(m) ?
+			       m.text :
+			       "the environment's init ended before the program started");
+}
+
 int sandbox_begin(struct sandbox *ret, const struct sandbox_shape *shape, struct err *err)
 {
 	uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
@@ -69,9 +86,15 @@ int sandbox_begin(struct sandbox *ret, const struct sandbox_shape *shape, struct
 	}
 	sb.init = (pid_t)pid;
 	sb.shape = *shape;
+	if (init_is_early(shape)) {
+		int r = step_aside(&sb, err);
+
+		if (r != 0) {
+			sandbox_fini(&sb);
+			return r;
+		}
+	}
 	*ret = sb;
-	/* It often shares our processor, and has the longest way before it. */
-	(void)sched_yield();
 	return 0;
 }
 
@@ -90,35 +113,46 @@ static bool same_shape(const struct sandbox_shape *a, const struct sandbox_shape
 }
 
 /* What only the tender may do for init comes first: who has the spec can go ahead. */
-static int hand_over(struct sandbox *sb, const struct spec *spec,
-		     const struct sandbox_io *io, struct cgroup *cgroup, struct err *err)
+static int hand_over(struct sandbox *sb, struct spec *spec, struct cgroup *cgroup,
+		     struct err *err)
 {
-	struct spec_head head = {
-		.maps = (spec->flags & (IDS_FOREIGN | SPEC_SUBUID_HELPER)) != 0,
-	};
-	int r = cgroup ? cgroup_join(cgroup, sb->init, err) : 0;
-
-	if (r == 0 && head.maps)
-		r = ids_write_maps(sb->init, spec, err);
-	return r != 0 ? r : spec_send(sb->chan, spec, io, &head, err);
-}
-
-int sandbox_start(struct sandbox *sb, struct spec *spec, const struct sandbox_io *io,
-		  struct cgroup *cgroup, struct err *err)
-{
-	struct sandbox_shape shape = shape_of(spec, io, cgroup);
+	bool maps = false;
 	int r = spec_check(spec, err);
 
 	if (r == 0 && geteuid() == 0) {
 		spec->flags |= IDS_FOREIGN;
 		r = sources_clone_idmapped(spec, err);
 	}
+	maps = (spec->flags & (IDS_FOREIGN | SPEC_SUBUID_HELPER)) != 0;
+	if (r == 0 && cgroup)
+		r = cgroup_join(cgroup, sb->init, err);
+	if (r == 0 && maps)
+		r = ids_write_maps(sb->init, spec, err);
+	if (r == 0)
+		r = spec_send(sb->chan, spec, maps, err);
+	sb->building = r == 0;
+	return r;
+}
+
+int sandbox_build(struct sandbox *sb, struct spec *spec, struct err *err)
+{
+	return hand_over(sb, spec, NULL, err);
+}
+
+int sandbox_start(struct sandbox *sb, struct spec *spec, const struct sandbox_io *io,
+		  struct cgroup *cgroup, struct err *err)
+{
+	struct sandbox_shape shape = shape_of(spec, io, cgroup);
+	int r = 0;
+
 	if (sb->init > 0 && !same_shape(&sb->shape, &shape))
 		sandbox_fini(sb);
-	if (r == 0 && sb->init <= 0)
+	if (sb->init <= 0)
 		r = sandbox_begin(sb, &shape, err);
+	if (r == 0 && !sb->building)
+		r = hand_over(sb, spec, cgroup, err);
 	if (r == 0)
-		r = hand_over(sb, spec, io, cgroup, err);
+		r = streams_send(sb->chan, io, err);
 	if (r != 0)
 		sandbox_fini(sb);
 	return r;
