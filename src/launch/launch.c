@@ -48,6 +48,7 @@ struct start {
 	char programs[512], own_dirs[PLACES_PATH_MAX + 64], cgroups[512], cgroup_name[17];
 	int uid_fd, log_dir, notify_fd;
 	int ready_fd;
+	bool has_id; /* in spec, before it is recorded */
 	bool concluded;
 };
 
@@ -108,7 +109,9 @@ static int record(struct start *st, struct err *err)
 	const struct genv *e = l->env;
 	auto_str spec = STR_INIT;
 	auto_free char *words = summary(e);
-	struct reg_new new = { .name = e->name,
+	struct reg_id id;
+	struct reg_new new = { .id = st->has_id ? &id : NULL,
+			       .name = e->name,
 			       .composition = l->composition,
 			       .kind = "linux",
 			       .console = console_word(e),
@@ -119,6 +122,7 @@ static int record(struct start *st, struct err *err)
 			       .cgroups = st->cgroups };
 	int r;
 
+	memcpy(id.b, st->spec.id, REG_ID_BYTES);
 	if (l->keep) {
 		record_encode(e, l->cwd, l->composition ? l->composition : "", &spec);
 		new.spec = spec.p;
@@ -481,6 +485,10 @@ static int prepare_early(struct start *st, const struct sandbox_shape *shape,
 {
 	int r = sandbox_begin(&st->sandbox, shape, err);
 
+	if (r == 0 &&
+	    getrandom(st->spec.id, sizeof(st->spec.id), 0) != sizeof(st->spec.id))
+		r = err_sys(err, "cannot make an id");
+	st->has_id = r == 0;
 	if (r == 0)
 		r = take_uids(st, err);
 	if (r == 0)

@@ -453,7 +453,10 @@ int registry_create(struct registry *reg, const struct reg_new *new, struct reg_
 	e = entry_of(new);
 	if (!e)
 		return err_oom(err);
-	r = reg_random_id(&e->id, err);
+	if (new->id)
+		e->id = *new->id;
+	else
+		r = reg_random_id(&e->id, err);
 	if (r == 0)
 		r = create_once(reg, e, ret, err);
 	for (int tries = 0; r == -EAGAIN && tries < 3; tries++)

@@ -136,6 +136,7 @@ typedef int reg_cleanup_fn(void *userdata, const struct reg_entry *e, struct err
 void registry_on_cleanup(struct registry *reg, reg_cleanup_fn *fn, void *userdata);
 
 struct reg_new {
+	const struct reg_id *id; /* 16 random bytes of the caller's; NULL: drawn here */
 	const char *name;        /* NULL or "": none */
 	const char *composition; /* all these may be NULL for "" */
 	const char *kind, *console;

@@ -9,26 +9,27 @@
 cp "$POLDER_BUILD/tests/fault/swap-start" "$T/bin/"
 
 # One letter for each step: n, the other object, exchanged before Polder looked; r, a
-# refusal; o, the one that it looked at.
+# refusal; o, the one that it looked at. In the order of the command's own system calls.
 sweep() { # A B REFUSAL-ERE CMD… (prints the object's name, or is refused)
-	local a=$1 b=$2 refusal=$3 step=1 rc odd=0
+	local a=$1 b=$2 refusal=$3 step=1 rc odd=0 letter moments=''
 	shift 3
 	seen=''
 	while [ "$step" -lt 4000 ] && [ "$odd" -lt 3 ]; do
-		me swap-start "$a" "$b" "$step" "$@" >"$OUT" 2>"$ERR" </dev/null
+		me swap-start "$a" "$b" "$step" "$WORK/own" "$@" >"$OUT" 2>"$ERR" </dev/null
 		rc=$?
 		if [ "$rc" = 99 ]; then
-			return 0
+			break
 		elif [ "$rc" = 0 ]; then
-			seen+=$(head -c 1 "$OUT")
+			letter=$(head -c 1 "$OUT")
 		elif grep -Eq "$refusal" "$ERR"; then
-			seen+=r
+			letter=r
 		else
-			seen+="[$step: $rc $(head -n 1 "$ERR")]" odd=$((odd + 1))
+			letter="[$step: $rc $(head -n 1 "$ERR")]" odd=$((odd + 1))
 		fi
+		moments+="$(cat "$WORK/own") $letter"$'\n'
 		step=$((step + STRIDE)) # a call's entry and its exit both stop
 	done
-	return 1
+	seen=$(printf %s "$moments" | sort -n -s -k 1,1 | cut -d ' ' -f 2- | tr -d '\n')
 }
 
 judge() { # WHAT; once Polder has looked, never the other
