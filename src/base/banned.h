@@ -10,7 +10,7 @@
  * The headers that declare the names come first, so that the declarations themselves
  * are never rewritten.
  */
-#ifndef POLDER_BASE_BANNED_H
+#if !defined(POLDER_BASE_BANNED_H) && !defined(__ASSEMBLER__)
 #define POLDER_BASE_BANNED_H
 
 #include <alloca.h>
