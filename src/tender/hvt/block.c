@@ -19,7 +19,7 @@
 #include "tender/hvt/hvt.h"
 
 #define CHUNK_MIN 4096u
-#define CHUNK_MAX (1u << 20)
+#define CHUNK_MAX (4u << 20)
 
 static bool in_overlay(const struct hvt_block *b, uint64_t chunk)
 {
@@ -66,6 +66,10 @@ int hvt_block_cow(struct hvt_block *b, struct err *err)
 	while (b->chunk_bytes < CHUNK_MAX && (b->chunk_bytes < (uint64_t)st.st_blksize ||
 					      b->chunk_bytes < b->block_size))
 		b->chunk_bytes *= 2;
+	if (b->chunk_bytes < (uint64_t)st.st_blksize)
+		return err_set(err, PE_REFUSED,
+			       "the file system of a block device's overlay allocates "
+			       "more than 4 MiB at a time");
 	n = b->capacity / b->chunk_bytes + 1;
 	/* One piece: the bitmap, then room for a chunk. Untouched parts cost nothing. */
 	b->bitmap = mmap(NULL, n / 8 + 1 + b->chunk_bytes, PROT_READ | PROT_WRITE,

@@ -10,6 +10,9 @@
  * monitor itself by the gate. Execution needs reading alone: the processor fetches by the
  * guest's own page tables.
  *
+ * No huge pages: a guest that has touched three places would hold three times 2 MiB, and
+ * most guests are small and many.
+ *
  * Below 1 MiB are the tables that the guest is started with, and its boot info. To the
  * guest they are read-only or absent, so the gate does not write there either.
  */
@@ -159,6 +162,7 @@ int hvt_memory(struct hvt *h, const struct uspec *s, const struct solo5_image *i
 	if (p == MAP_FAILED || mprotect(p + PAGE, s->mem_bytes, PROT_READ | PROT_WRITE))
 		return err_sys(err, "cannot get %llu MiB for the guest",
 			       (unsigned long long)s->mem_bytes >> 20);
+	(void)madvise(p + PAGE, s->mem_bytes, MADV_NOHUGEPAGE);
 	h->gate = (struct gate){
 		.base = p + PAGE,
 		.size = s->mem_bytes,

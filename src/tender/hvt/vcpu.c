@@ -56,6 +56,18 @@ static int kvm_failed(struct err *err, const char *what)
 	return err_sys(err, "KVM does not %s", what);
 }
 
+/* A guest that could be a hypervisor itself would reach far more of the kernel. */
+static void hide_virtualisation(struct kvm_cpuid2 *id)
+{
+	for (uint32_t i = 0; i < id->nent; i++) {
+		if (id->entries[i].function == 1)
+			id->entries[i].ecx &= ~(1u << 5); /* VMX */
+		if (id->entries[i].function == 0x80000001)
+			id->entries[i].ecx &= ~(1u << 2); /* SVM */
+	}
+}
+
+/* Else what KVM and the processor have, as every tender of this ABI does. */
 static int give_cpuid(int kvm, int vcpu, struct err *err)
 {
 	static _Alignas(struct kvm_cpuid2)
@@ -64,9 +76,11 @@ static int give_cpuid(int kvm, int vcpu, struct err *err)
 	struct kvm_cpuid2 *id = (struct kvm_cpuid2 *)room;
 
 	id->nent = CPUID_MAX;
-	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, id) < 0 ||
-	    ioctl(vcpu, KVM_SET_CPUID2, id) < 0)
+	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, id) < 0)
 		return kvm_failed(err, "tell what processor it has");
+	hide_virtualisation(id);
+	if (ioctl(vcpu, KVM_SET_CPUID2, id) < 0)
+		return kvm_failed(err, "make a processor like it");
 	return 0;
 }
 
@@ -230,7 +244,7 @@ enum hvt_outcome hvt_run(struct hvt *h)
 	while (r == HVT_GOES_ON) {
 		if (ioctl(h->vcpu, KVM_RUN, 0) == 0)
 			r = left(h);
-		else if (errno != EINTR && errno != EAGAIN)
+		else if (errno != EINTR)
 			r = run_failed(h, errno);
 	}
 	return r;
