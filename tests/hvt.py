@@ -8,6 +8,7 @@ Without --supervise it becomes the tender. With it, it stays, answers the guest'
 prints what is reported, and exits as the tender does ("killed by N" is 200 + N).
 """
 import argparse
+import fcntl
 import os
 import select
 import signal
@@ -32,7 +33,7 @@ def arguments():
     p.add_argument("--block", action="append", default=[],
                    metavar="NAME=FILE[,ro][,base=FILE][,capacity=N][,size=N]")
     p.add_argument("--net", action="append", default=[],
-                   metavar="NAME=echo|silent|closed|stream")
+                   metavar="NAME=echo|silent|closed|stream|seqpacket-closed|tap:IF")
     p.add_argument("--core")
     p.add_argument("--clock", type=int)
     p.add_argument("--stale", action="store_true", help="name descriptors that are not open")
@@ -60,15 +61,26 @@ def block(word):
             + bytes(6) + struct.pack("<H", 0)), [fd] + ([base] if base != NONE else [])
 
 
+def tap(name):
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    tap_without_head = 0x1002
+    fcntl.ioctl(fd, 0x400454CA, struct.pack("16sH22x", name.encode(), tap_without_head))
+    return fd
+
+
 def net(word, peers):
     name, kind = word.split("=", 1)
-    mine, theirs = socket.socketpair(
-        socket.AF_UNIX, socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM)
-    if kind == "closed":
-        mine.close()
+    if kind.startswith("tap:"):
+        fd = tap(kind[4:])
     else:
-        peers.append((kind, mine))
-    fd = theirs.detach()
+        how = (socket.SOCK_STREAM if kind == "stream" else
+               socket.SOCK_SEQPACKET if kind.startswith("seqpacket") else socket.SOCK_DGRAM)
+        mine, theirs = socket.socketpair(socket.AF_UNIX, how)
+        if kind.endswith("closed"):
+            mine.close()
+        else:
+            peers.append((kind, mine))
+        fd = theirs.detach()
     return (text(name) + struct.pack("<BIII", 2, 0, fd, NONE) + struct.pack("<I", NONE)
             + struct.pack("<QH", 0, 0) + bytes([2, 0, 0, 0, 0, 1]) + struct.pack("<H", 1500)), [fd]
 

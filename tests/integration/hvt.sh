@@ -3,7 +3,6 @@
 #
 # polder-tender-hvt by its spec alone: what a guest gets, and what becomes of one that
 # breaks a rule. tests/hvt.py is the starter, tests/guests/hvt/ are the guests.
-# shellcheck disable=SC2016,SC2154 # for other shells; lib_who is of lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 HVT=$POLDER_SOURCE/tests/hvt.py
@@ -132,7 +131,24 @@ nets() {
 	check "frames that nobody takes are lost" \
 		hvt "${b[@]}" --net net=silent "$DEVICES" net-flood
 	check "also where nobody is there" hvt "${b[@]}" --net net=closed "$DEVICES" net-flood
+	check "a guest that waits there sleeps" hvt "${b[@]}" --net net=closed "$DEVICES" net-ended
+	check "also where a connection has ended" \
+		hvt "${b[@]}" --net net=seqpacket-closed "$DEVICES" net-ended
 	check_err "a stream is no wire" 'datagrams' hvt "${b[@]}" --net net=stream "$DEVICES" echo
+}
+
+# In a network namespace of its own.
+tap() {
+	if ! have_root || ! command -v ip >"$OUT" || [ ! -c /dev/net/tun ]; then
+		skip "a tap" "it needs root, ip and /dev/net/tun"
+		return
+	fi
+	check_out "a tap gets the frames" '^ *[0-9]+ +2000 ' unshare --net sh -ec '
+		ip tuntap add tap0 mode tap user "$0"
+		ip link set tap0 up
+		"$@" >&2
+		ip -s link show tap0 | grep -A 1 RX:' "$MY_UID" "${lib_who[@]}" hvt.py \
+		--block disk=disk --net net=tap:tap0 "$DEVICES" net-flood
 }
 
 refusals() {
@@ -369,6 +385,7 @@ all() {
 	works
 	blocks
 	nets
+	tap
 	refusals
 	hostile
 	registers

@@ -157,6 +157,21 @@ static int net_flood(void)
 	return 0;
 }
 
+/* The other end is gone for good: at first that may wake a wait, but not for ever. */
+static int net_ended(void)
+{
+	uint64_t len, ready;
+
+	for (int i = 0; i < 5; i++) {
+		if (poll(50000000, &ready) == 0)
+			return 0;
+		len = sizeof(buf);
+		if (net(NET_READ, 2, buf, &len) != 1)
+			return 1;
+	}
+	return 2;
+}
+
 _Noreturn void guest_main(const struct boot_info *info)
 {
 	const char *what = info->cmdline;
@@ -190,6 +205,8 @@ _Noreturn void guest_main(const struct boot_info *info)
 		halt(net_rules(info));
 	if (same(what, "net-flood"))
 		halt(net_flood());
+	if (same(what, "net-ended"))
+		halt(net_ended());
 	print(what);
 	print("\n");
 	halt(99);
