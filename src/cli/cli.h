@@ -69,6 +69,7 @@ void cli_window(uint16_t *ret_rows, uint16_t *ret_cols);
 
 extern const char cli_run_options[]; /* what its usage lists */
 int cmd_run(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_why(int argc, char **argv);

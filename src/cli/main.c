@@ -10,8 +10,10 @@
 #include "sandbox/sandbox.h"
 
 const struct cli_command cli_commands[] = {
-	{ "run", cmd_run, "[OPTION…] [--] COMMAND [ARG…]",
-	  "run a program in an environment" },
+	{ "run", cmd_run, "[OPTION…] [--] COMMAND|IMAGE [ARG…]",
+	  "run a program or unikernel in an environment" },
+	{ "inspect", cmd_inspect, "[--json] FILE",
+	  "what a unikernel's file says: kind, memory, devices", "" },
 	{ "ps", cmd_ps, "[--json]", "list environments", "" },
 	{ "show", cmd_show, "[--json] ENV | -f FILE [--dot|--json]",
 	  "what an environment holds: asked, enforced, cut strength", "" },

@@ -228,6 +228,8 @@ static int why_running(struct cli_state *st, const char *word, const char *slot,
 			    word);
 	if (r == 0)
 		r = record_load(st->reg, &e->id, g, &env, &cwd, &buf, err);
+	if (r == 0 && env->image)
+		(void)image_read(env, NULL); /* which may be gone */
 	if (r == 0)
 		*ret_can = graph_why(g, env->name, slot, out);
 	reg_entry_free(e);

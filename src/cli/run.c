@@ -34,6 +34,8 @@ enum key {
 	K_EXPOSE,
 	K_SPEC,
 	K_FILE,
+	K_VERBOSE,
+	K_CORE,
 };
 
 static const struct cli_option options[] = {
@@ -59,6 +61,8 @@ static const struct cli_option options[] = {
 	{ "accept-weaker", false, K_WEAKER },
 	{ "expose", true, K_EXPOSE },
 	{ "write-spec", true, K_SPEC },
+	{ "verbose", false, K_VERBOSE },
+	{ "core", true, K_CORE },
 	{ "f", true, K_FILE },
 	{ "file", true, K_FILE },
 };
@@ -79,15 +83,17 @@ const char cli_run_options[] =
 	"  --accept-weaker      start even where something is enforced weaker than "
 	"asked\n"
 	"  --write-spec FILE    write what would be started, for polder-tender-linux\n"
+	"  --core FILE          of a unikernel: a core file, if a fault stops it\n"
+	"  --verbose            of a unikernel: a fault is told with its registers\n"
 	"  --json               with -d: print the id and name as JSON\n";
 
 struct run {
 	struct cli_state st;
 	struct graph *g;
 	struct genv *env;
-	const char *name, *spec_file;
+	const char *name, *spec_file, *core_file;
 	char cwd[PATH_MAX];
-	bool rm, background, json, weaker;
+	bool rm, background, json, weaker, verbose;
 	struct reg_entry *again;
 };
 
@@ -210,6 +216,8 @@ static int take(struct run *run, int key, const char *value, struct err *err)
 	case K_WEAKER: run->weaker = true; return 0;
 	case K_EXPOSE: return add_expose(run, value, err);
 	case K_SPEC: run->spec_file = value; return 0;
+	case K_VERBOSE: run->verbose = true; return 0;
+	case K_CORE: run->core_file = value; return 0;
 	default: return 0; /* -n was taken before */
 	}
 }
@@ -234,6 +242,54 @@ static int find_name(struct run *run, int argc, char **argv, struct err *err)
 			     &run->env, err);
 }
 
+static bool has_suffix(const char *word, const char *suffix)
+{
+	size_t n = strlen(word), k = strlen(suffix);
+
+	return n > k && streq(word + n - k, suffix);
+}
+
+/* A unikernel is a file, from here and not along PATH; what it is, is in it. */
+static int find_image(struct run *run, char **argv, int *at, struct err *err)
+{
+	struct path_base base = { .cwd = run->cwd };
+	const char *word = argv[*at];
+	auto_free char *written = NULL, *path = NULL;
+	int r;
+
+	if (!image_is(word) && access(word, F_OK) == 0 && !run->env->root &&
+	    (has_suffix(word, ".spt") || has_suffix(word, ".hvt")))
+		return err_set(err, PE_BAD,
+			       "'%s' is no unikernel: its interpreter is not "
+			       "/nonexistent/solo5/",
+			       word);
+	if (!image_is(word))
+		return 0;
+	written = *word == '/' ? strdup(word) : str_printf("./%s", word);
+	r = written ? path_resolve(written, &base, &path, err) : err_oom(err);
+	if (r == 0)
+		r = genv_set_image(run->env, path, (struct pos){ 0 });
+	if (r == 0)
+		r = image_read(run->env, err);
+	(*at)++;
+	if (argv[*at] && streq(argv[*at], "--"))
+		(*at)++;
+	return r;
+}
+
+/* For what it needs a name and a path, before anything starts. */
+static int open_core(struct run *run, int *ret_fd, struct err *err)
+{
+	if (!run->env->image)
+		return err_set(err, PE_USAGE,
+			       "--core and --verbose are for unikernels; a Linux "
+			       "program's core is the system's");
+	if (!run->core_file)
+		return 0;
+	*ret_fd = open(run->core_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	return *ret_fd < 0 ? err_sys(err, "cannot write '%s'", run->core_file) : 0;
+}
+
 static int read_words(struct run *run, int argc, char **argv, struct err *err)
 {
 	const char *value;
@@ -242,9 +298,11 @@ static int read_words(struct run *run, int argc, char **argv, struct err *err)
 	while (r == 0 && (key = cli_next_option(argc, argv, &at, options,
 						ARRAY_LEN(options), &value, err)) > 0)
 		r = take(run, key, value, err);
+	if (r == 0 && at < argc)
+		r = find_image(run, argv, &at, err);
 	for (; r == 0 && at < argc; at++)
 		r = genv_add_arg(run->env, argv[at]);
-	if (r == 0 && run->env->n_argv == 0)
+	if (r == 0 && run->env->n_argv == 0 && !run->env->image)
 		r = err_set(err, PE_USAGE,
 			    "no program: polder run [OPTION…] [--] COMMAND [ARG…]");
 	return r;
@@ -357,8 +415,14 @@ static int launch(struct run *run, int *ret_code, struct err *err)
 			    .again = run->again };
 	struct err note = ERR_INIT;
 	struct launched up;
+	auto_fd core = -1;
 	int r;
 
+	l.verbose = run->verbose;
+	r = run->verbose || run->core_file ? open_core(run, &core, err) : 0;
+	if (r != 0)
+		return r;
+	l.core_fd = core < 0 ? 0 : core;
 	if (run->spec_file)
 		return write_spec(run, &l, ret_code, err);
 	if (!run->background) {

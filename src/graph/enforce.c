@@ -44,6 +44,9 @@ static void enforce_volume(const struct binding *b, struct enforcement *e)
 	if (b->source == SRC_OWN && binding_option(b, "base"))
 		e->how =
 			ro ? "the base, read-only" :
+			b->program == PROGRAM_SPT ?
+			     "a copy of the base, made at the start (of shared blocks "
+			     "where the file system can)" :
 			     "copy-on-write: the base is only read, what is written goes "
 			     "to a sparse file of its own";
 	else if (ro && b->source == SRC_HOST)

@@ -183,13 +183,14 @@ int client_call(struct registry *reg, const struct reg_entry *e, enum ctl_verb v
 	return r;
 }
 
-int client_open_server(struct registry *reg, const char *composition, const char *ref,
-		       int *ret_mountfd, bool *ret_is_file, struct err *err)
+/* The answer to verb about SERVER, of "NAME/SERVER"; it has a descriptor. */
+static int ask_about(struct registry *reg, const char *composition, const char *ref,
+		     enum ctl_verb verb, struct client_answer *ret, int *ret_sock,
+		     struct err *err)
 {
 	const char *slash = strchr(ref, '/');
 	auto_str word = STR_INIT, body = STR_INIT;
 	struct reg_entry *e = NULL;
-	struct client_answer a;
 	auto_fd sock = -1;
 	int r;
 
@@ -203,18 +204,46 @@ int client_open_server(struct registry *reg, const char *composition, const char
 		return err_oom(err);
 	r = registry_find(reg, word.p, &e, err);
 	if (r == 0)
-		r = client_ask(reg, e, CTL_OPEN, &body, NULL, 0, &sock, err);
+		r = client_ask(reg, e, verb, &body, NULL, 0, &sock, err);
 	if (r == 0)
-		r = client_answer(sock, &a, err);
+		r = client_answer(sock, ret, err);
 	reg_entry_free(e);
 	if (r != 0) {
 		err_prefix(err, "env:%s", ref);
 		return r;
 	}
+	if (ret->fd < 0) {
+		client_answer_fini(ret);
+		return err_set(err, PE_BAD, "env:%s: no descriptor came", ref);
+	}
+	*ret_sock = TAKE_FD(sock);
+	return 0;
+}
+
+int client_join(struct registry *reg, const char *composition, const char *ref,
+		int *ret_fd, int *ret_conn, struct err *err)
+{
+	struct client_answer a;
+	int r = ask_about(reg, composition, ref, CTL_JOIN, &a, ret_conn, err);
+
+	if (r != 0)
+		return r;
+	*ret_fd = TAKE_FD(a.fd);
+	client_answer_fini(&a);
+	return 0;
+}
+
+int client_open_server(struct registry *reg, const char *composition, const char *ref,
+		       int *ret_mountfd, bool *ret_is_file, struct err *err)
+{
+	struct client_answer a;
+	auto_fd sock = -1;
+	int r = ask_about(reg, composition, ref, CTL_OPEN, &a, &sock, err);
+
+	if (r != 0)
+		return r;
 	*ret_is_file = get_u8(&a.r);
 	*ret_mountfd = TAKE_FD(a.fd);
 	client_answer_fini(&a);
-	return *ret_mountfd < 0 ?
-		       err_set(err, PE_BAD, "env:%s: no descriptor came", ref) :
-		       0;
+	return 0;
 }

@@ -32,6 +32,11 @@ void client_answer_fini(struct client_answer *a);
 int client_call(struct registry *reg, const struct reg_entry *e, enum ctl_verb verb,
 		const struct str *body, struct err *err);
 
+/* "NAME/DEVICE": the far end of another unikernel's net device. It stays joined as long
+ * as *ret_conn is open; that tells the end of the other, too. */
+int client_join(struct registry *reg, const char *composition, const char *ref,
+		int *ret_fd, int *ret_conn, struct err *err);
+
 /* "NAME/SERVER", as in env:NAME/SERVER, of the same composition. */
 int client_open_server(struct registry *reg, const char *composition, const char *ref,
 		       int *ret_mountfd, bool *ret_is_file, struct err *err);

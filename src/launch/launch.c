@@ -35,6 +35,7 @@
 #include "launch/uids.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/facts.h"
+#include "server/unikernel.h"
 #include "tender/tender.h"
 
 /* One start, from its record to its end. */
@@ -42,6 +43,7 @@ struct start {
 	const struct launch *l;
 	struct reg_held held;
 	struct spec spec;
+	struct unikernel *unikernel; /* NULL: a Linux program */
 	struct tender_expose *exposes;
 	struct server_ctx cx;
 	struct sandbox sandbox;
@@ -51,6 +53,8 @@ struct start {
 	bool has_id; /* in spec, before it is recorded */
 	bool concluded;
 };
+
+#define SOLO5_ABORTED 255 /* the ABI's exit status of an abort */
 
 extern char **environ;
 
@@ -74,8 +78,10 @@ static char *summary(const struct genv *e)
 {
 	struct str s = STR_INIT;
 
+	if (e->image)
+		str_add(&s, strrchr(e->image, '/') + 1);
 	for (size_t i = 0; i < e->n_argv && s.len < 200; i++)
-		str_addf(&s, "%s%s", i ? " " : "", e->argv[i]);
+		str_addf(&s, "%s%s", s.len ? " " : "", e->argv[i]);
 	return str_take(&s);
 }
 
@@ -92,6 +98,9 @@ static int predict_cgroups(struct start *st, struct err *err)
 					.cpu_percent = e->limits.cpu_percent,
 					.pids = e->limits.pids };
 	uint8_t random[8];
+
+	if (program_is_unikernel(e->program)) /* see plan_core */
+		limits.mem_bytes = limits.pids = 0;
 
 	if (!limits.mem_bytes && !limits.cpu_percent && !limits.pids)
 		return 0;
@@ -113,7 +122,7 @@ static int record(struct start *st, struct err *err)
 	struct reg_new new = { .id = st->has_id ? &id : NULL,
 			       .name = e->name,
 			       .composition = l->composition,
-			       .kind = "linux",
+			       .kind = program_name(e->program),
 			       .console = console_word(e),
 			       .summary = words,
 			       .kept = l->keep,
@@ -230,6 +239,27 @@ static int open_server(void *userdata, const struct binding *b, int *ret_mountfd
 				  ret_is_file, err);
 }
 
+static int join(void *userdata, const struct binding *b, int *ret_fd, int *ret_conn,
+		struct err *err)
+{
+	struct start *st = userdata;
+
+	return client_join(st->l->reg, st->l->composition, b->ref, ret_fd, ret_conn, err);
+}
+
+/* Who it is, who may be told apart by the guest. */
+static int plan_unikernel(struct start *st, struct err *err)
+{
+	int r = server_plan_unikernel(&st->unikernel, &st->spec, st->l->env, &st->cx,
+				      err);
+
+	if (r != 0)
+		return r;
+	memcpy(st->unikernel->spec.id, st->spec.id, sizeof(st->spec.id));
+	st->unikernel->spec.generation = st->spec.generation;
+	return 0;
+}
+
 static int plan(struct start *st, struct err *err)
 {
 	const struct genv *e = st->l->env;
@@ -251,8 +281,11 @@ static int plan(struct start *st, struct err *err)
 	st->cx.accept_weaker = st->l->accept_weaker;
 	st->cx.terminal = isatty(0) || isatty(1) || streq(console_word(e), "own");
 	st->cx.open_server = open_server;
+	st->cx.join = join;
 	st->cx.userdata = st;
 	find_programs(st);
+	if (e->image)
+		return plan_unikernel(st, err);
 	return server_plan(&st->spec, e, &st->cx, err);
 }
 
@@ -287,8 +320,6 @@ static int prepare(struct start *st, struct err *err)
 {
 	int r = take_uids(st, err);
 
-	if (r == 0 && st->l->env->image)
-		r = err_set(err, PE_REFUSED, "unikernels cannot be started yet");
 	if (r == 0)
 		r = predict_cgroups(st, err);
 	if (r == 0)
@@ -305,7 +336,22 @@ static int prepare(struct start *st, struct err *err)
 	return r;
 }
 
-void launch_slots_json(const struct genv *e, struct json *out)
+/* What a sinkhole has swallowed so far stands beside what it is. */
+static void write_enforced(const struct binding *b, const char *how,
+			   const struct unikernel *u, struct str *out)
+{
+	const char *device = slot_device(b->slot);
+
+	str_add(out, how);
+	for (size_t i = 0; u && device && i < u->n_nets; i++)
+		if (u->net[i].kind == NET_SINK && streq(u->net[i].name, device))
+			str_addf(out, ": %llu frames, %llu bytes",
+				 (unsigned long long)u->net[i].frames,
+				 (unsigned long long)u->net[i].bytes);
+}
+
+/* u: of one that runs; NULL otherwise. */
+static void slots_json(const struct genv *e, const struct unikernel *u, struct json *out)
 {
 	struct host_facts facts;
 
@@ -314,15 +360,16 @@ void launch_slots_json(const struct genv *e, struct json *out)
 	for (size_t i = 0; i < e->n_bindings; i++) {
 		const struct binding *b = &e->bindings[i];
 		struct enforcement en = binding_enforcement(b, &facts);
-		auto_str text = STR_INIT;
+		auto_str text = STR_INIT, how = STR_INIT;
 
 		binding_write(b, &text);
+		write_enforced(b, en.how, u, &how);
 		json_open(out, '{');
 		json_kstr(out, "slot", b->slot);
 		json_kstr(out, "interface", iface_name(b->iface));
 		json_kstr(out, "asked", str_text(&text));
 		json_kbool(out, "implied", b->implied);
-		json_kstr(out, "enforced", en.how);
+		json_kstr(out, "enforced", str_text(&how));
 		json_kstr(out, "cut", cut_name(en.cut));
 		json_kbool(out, "weaker", en.weaker);
 		json_close(out, '}');
@@ -330,12 +377,17 @@ void launch_slots_json(const struct genv *e, struct json *out)
 	json_close(out, ']');
 }
 
+void launch_slots_json(const struct genv *e, struct json *out)
+{
+	slots_json(e, NULL, out);
+}
+
 static void status(void *userdata, struct str *out)
 {
 	struct start *st = userdata;
 	struct json j = JSON_INIT(out);
 
-	launch_slots_json(st->l->env, &j);
+	slots_json(st->l->env, st->unikernel, &j);
 }
 
 static bool on_host_path(const char *name, char *ret, size_t size)
@@ -421,6 +473,10 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 				  .ending = ending,
 				  .userdata = st,
 				  .exposes = st->exposes,
+				  .unikernel = st->unikernel,
+				  .programs = st->programs,
+				  .core_fd = st->l->core_fd ? st->l->core_fd : -1,
+				  .verbose = st->l->verbose,
 				  .n_exposes = st->l->env->n_exposes };
 	int r;
 
@@ -430,6 +486,11 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 	if (job.ret_timed_out)
 		(void)err_set(st->l->note, 0, "its time was up after %llu ms (--time)",
 			      (unsigned long long)st->spec.limit_time_ms);
+	else if (job.ret_note[0])
+		(void)err_set(st->l->note, 0, "%s", job.ret_note);
+	else if (r == 0 && st->unikernel && *ret_status == SOLO5_ABORTED << 8)
+		(void)err_set(st->l->note, 0, "the unikernel aborted (exit status %d)",
+			      SOLO5_ABORTED);
 	if (r != 0 && *ret_code == 127)
 		hint_not_found(st->l->env, err);
 	return r;
@@ -439,6 +500,7 @@ static void release(struct start *st)
 {
 	sandbox_fini(&st->sandbox);
 	spec_fini(&st->spec);
+	unikernel_free(st->unikernel);
 	free(st->exposes);
 	fd_close_list((int[]){ st->uid_fd, st->log_dir, st->notify_fd }, 3);
 	reg_held_fini(&st->held);
@@ -510,7 +572,7 @@ int launch_foreground(const struct launch *l, int *ret_code, struct err *err)
 	int status_ = 0, code = 125, r;
 	bool ran = false;
 
-	if (l->keep || l->again || shape.cgroup || shape.late ||
+	if (l->env->image || l->keep || l->again || shape.cgroup || shape.late ||
 	    l->env->ready.kind == READY_NOTIFY)
 		r = prepare(&st, err);
 	else
@@ -526,6 +588,34 @@ int launch_foreground(const struct launch *l, int *ret_code, struct err *err)
 	return r;
 }
 
+/* For tenders that are started by hand: paths where the starter would open, descriptors
+ * only where there is no path. */
+static int spec_of_paths(struct start *st, struct err *err)
+{
+	struct uspec *s = &st->unikernel->spec;
+
+	s->image_fd = -1;
+	s->image_path = st->l->env->image;
+	for (uint32_t i = 0; i < s->n_devices; i++) {
+		struct uspec_device *d = &s->devices[i];
+		auto_free char *slot = str_printf("dev:%s", d->name);
+		const struct binding *b = slot ? genv_binding(st->l->env, slot) : NULL;
+
+		if (!b)
+			return err_oom(err);
+		if (d->type != USPEC_BLOCK ||
+		    (b->source != SRC_HOST && b->source != SRC_NULL))
+			return err_set(
+				err, PE_REFUSED,
+				"%s: a spec holds volumes that are files or null; "
+				"descriptors of others would have to be handed over",
+				b->slot);
+		d->fd = -1;
+		d->path = b->source == SRC_HOST ? b->ref : "/dev/zero";
+	}
+	return 0;
+}
+
 int launch_spec(const struct launch *l, struct str *out, struct err *err)
 {
 	struct start st = start_init(l);
@@ -536,10 +626,15 @@ int launch_spec(const struct launch *l, struct str *out, struct err *err)
 	if (r == 0)
 		r = plan(&st, err);
 	choose_pids_limit(&st);
-	if (r == 0)
+	if (r == 0 && st.unikernel) {
+		r = spec_of_paths(&st, err);
+		if (r == 0)
+			uspec_encode(&st.unikernel->spec, out);
+	} else if (r == 0) {
 		r = spec_check(&st.spec, err);
-	if (r == 0)
-		spec_encode(&st.spec, out);
+		if (r == 0)
+			spec_encode(&st.spec, out);
+	}
 	release(&st);
 	return r;
 }

@@ -27,6 +27,8 @@ struct launch {
 	bool keep;               /* stays after its end, until rm */
 	bool background;
 	bool accept_weaker;
+	bool verbose; /* a unikernel's fault is told with its registers */
+	int core_fd;  /* for a unikernel's core file; 0: none. Borrowed */
 	int end_fd; /* in the background: told its wait status, a u32, at its end; 0: none */
 	struct err *note; /* a sentence beside a success; NULL: not wanted */
 	const struct reg_entry
@@ -48,6 +50,19 @@ int launch_background(const struct launch *l, struct launched *ret, int *ret_cod
 /* The spec alone, encoded, of a disposable environment in the foreground: nothing is
  * recorded or started. For polder-tender-linux. */
 int launch_spec(const struct launch *l, struct str *out, struct err *err);
+
+/* ---- unikernels (image.c) ---- */
+
+/* Reads the notes of e's image: its kind, its devices, how much memory it needs. PE_BAD:
+ * it is no image, or not one that can run here. */
+int image_read(struct genv *e, struct err *err);
+/* The same for all of g; what is wrong goes to d, at its place. */
+void image_read_all(struct graph *g, struct diags *d);
+/* True if the file at path begins as a unikernel does; false for anything else. */
+bool image_is(const char *path);
+/* For polder inspect: everything that the file says. */
+struct solo5_image;
+int image_parse(const char *path, struct solo5_image *ret, struct err *err);
 
 /* ---- what a kept environment was asked to be (record.c) ---- */
 

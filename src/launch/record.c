@@ -11,7 +11,7 @@
 #include "wire/wire.h"
 
 #define RECORD_MAGIC 0x56454c50u /* "PLEV" */
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2         /* 1 had no image */
 #define RECORD_MAX (1u << 20)
 
 static void put_binding(const struct binding *b, struct str *out)
@@ -63,6 +63,7 @@ void record_encode(const struct genv *e, const char *cwd, const char *compositio
 	put_u32(out, (uint32_t)e->n_bindings);
 	for (size_t i = 0; i < e->n_bindings; i++)
 		put_binding(&e->bindings[i], out);
+	put_str(out, e->image);
 }
 
 static char *copy_or_null(const char *s)
@@ -141,15 +142,25 @@ static int get_env(struct genv *e, struct rbuf *r, struct err *err)
 	return rc != 0 ? rc : get_lists(e, r, err);
 }
 
+/* Which kind it is, is in the file, and found anew at each start. */
+static int get_image(struct genv *e, struct rbuf *r)
+{
+	const char *path = get_str_or_null(r);
+
+	return path && !r->bad ? genv_set_image(e, path, (struct pos){ 0 }) : 0;
+}
+
 int record_decode(struct graph *g, const void *buf, size_t len, struct genv **ret,
 		  const char **ret_cwd, const char **ret_composition, struct err *err)
 {
 	struct rbuf r = RBUF_INIT(buf, len);
+	uint32_t version;
 	const char *name;
 	struct genv *e;
 	int rc;
 
-	if (get_u32(&r) != RECORD_MAGIC || get_u32(&r) != RECORD_VERSION)
+	if (get_u32(&r) != RECORD_MAGIC || (version = get_u32(&r)) < 1 ||
+	    version > RECORD_VERSION)
 		return err_set(err, PE_BAD,
 			       "its record is not of a version that this Polder "
 			       "reads");
@@ -162,6 +173,8 @@ int record_decode(struct graph *g, const void *buf, size_t len, struct genv **re
 	if (rc != 0)
 		return rc;
 	rc = get_env(e, &r, err);
+	if (rc == 0 && version >= 2)
+		rc = get_image(e, &r);
 	if (rc != 0 || r.bad || r.p != r.end || e->program >= PROGRAM_COUNT ||
 	    e->ready.kind > READY_NOTIFY)
 		return err_set(err, PE_BAD, "its record is damaged");

@@ -42,6 +42,8 @@ int slots_of_entry(struct registry *reg, const struct reg_entry *e, struct str *
 		return told_by_tender(reg, e, ret, err);
 	g = graph_new();
 	r = g ? record_load(reg, &e->id, g, &env, &cwd, &buf, err) : err_oom(err);
+	if (r == 0 && env->image)
+		(void)image_read(env, NULL); /* which may be gone */
 	if (r == 0)
 		launch_slots_json(env, &j);
 	graph_free(g);

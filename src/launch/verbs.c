@@ -133,6 +133,15 @@ int launch_stop(struct registry *reg, const struct reg_entry *e, int sig,
 	return registry_wait(reg, &e->id, e->generation, END_MS, err);
 }
 
+static int first_error(const struct diags *d, struct err *err)
+{
+	size_t i = 0;
+
+	while (i < d->n && d->v[i].warning)
+		i++;
+	return err_set(err, PE_REFUSED, "%s", i < d->n ? d->v[i].text : "refused");
+}
+
 int launch_again(struct registry *reg, const struct places *places,
 		 const struct reg_entry *e, struct launched *ret, int *ret_code,
 		 struct err *err)
@@ -145,6 +154,8 @@ int launch_again(struct registry *reg, const struct places *places,
 	struct genv *env;
 	int r = g ? record_load(reg, &e->id, g, &env, &cwd, &buf, err) : err_oom(err);
 
+	if (r == 0 && env->image)
+		r = image_read(env, err);
 	if (r == 0) {
 		struct launch l = { .env = env,
 				    .reg = reg,
@@ -160,8 +171,12 @@ int launch_again(struct registry *reg, const struct places *places,
 		if (console && console->source == SRC_PARENT)
 			console->source = SRC_OWN;
 		host_facts_assume(&facts);
-		(void)graph_check(g, &facts, true, &diags);
-		r = launch_background(&l, ret, ret_code, err);
+		g->open = true;
+		/* Another image may stand there now, with other devices. */
+		if (graph_check(g, &facts, true, &diags) == PE_REFUSED && env->image)
+			r = first_error(&diags, err);
+		if (r == 0)
+			r = launch_background(&l, ret, ret_code, err);
 	}
 	diags_fini(&diags);
 	graph_free(g);

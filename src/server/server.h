@@ -35,6 +35,10 @@ struct server_ctx {
 	/* Opens a server that another environment exposes: a detached mount. */
 	int (*open_server)(void *userdata, const struct binding *b, int *ret_mountfd,
 			   bool *ret_is_file, struct err *err);
+	/* The far end of another unikernel's net device, and the connection over which
+	 * it was asked for: it is joined until that closes. */
+	int (*join)(void *userdata, const struct binding *b, int *ret_fd, int *ret_conn,
+		    struct err *err);
 	void *userdata;
 };
 

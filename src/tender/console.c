@@ -123,6 +123,17 @@ static void log_write(struct console *c, const char *p, size_t n)
 		c->log_size += k;
 }
 
+void console_note(struct tender *t, const char *text)
+{
+	struct console *c = t->console;
+
+	if (!c || c->log < 0)
+		return;
+	log_write(c, "polder: ", strlen("polder: "));
+	log_write(c, text, strlen(text));
+	log_write(c, "\n", 1);
+}
+
 /* ---- clients ---- */
 
 static void detach(struct client *cl)
@@ -150,7 +161,7 @@ static void on_client(struct source *src, uint32_t events)
 		detach(cl);
 		return;
 	}
-	if (n > 0)
+	if (n > 0 && !c->is_pipe) /* else nothing reads it */
 		c->in.to += (size_t)n;
 	want(c);
 }
@@ -413,12 +424,21 @@ static int check_stream(int fd, struct err *err)
 	return 0;
 }
 
+static int no_terminal(struct err *err)
+{
+	return err_set(err, PE_USAGE,
+		       "a program in the background cannot have this terminal: redirect "
+		       "its input and output, or use -g console=own");
+}
+
 static int open_parent(struct console *c, struct sandbox_io *io, struct err *err)
 {
 	struct winsize ws = { .ws_row = DEFAULT_ROWS, .ws_col = DEFAULT_COLS };
 	int r;
 
-	for (int i = 0; i < 3; i++) {
+	if (c->t->ops->plain_console && c->t->job->background && (isatty(1) || isatty(2)))
+		return no_terminal(err);
+	for (int i = 0; i < 3 && !c->t->ops->plain_console; i++) {
 		r = check_stream(i, err);
 		if (r != 0)
 			return r;
@@ -432,10 +452,7 @@ static int open_parent(struct console *c, struct sandbox_io *io, struct err *err
 			c->out_fd = i;
 	}
 	if (io->pty && c->t->job->background)
-		return err_set(
-			err, PE_USAGE,
-			"a program in the background cannot have this "
-			"terminal: redirect its input and output, or use -g console=own");
+		return no_terminal(err);
 	if (c->in_fd >= 0 && c->out_fd < 0)
 		c->out_fd = 0; /* its echo belongs to the terminal that it is typed on */
 	if (io->pty && terminal_size(c, &ws)) {
@@ -458,13 +475,25 @@ static int open_null(struct console *c, struct sandbox_io *io, struct err *err)
 	return 0;
 }
 
+/* What comes out, through a pipe. */
+static int open_output(struct console *c, struct sandbox_io *io, struct err *err)
+{
+	int out[2];
+
+	if (pipe2(out, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	c->opened[1] = io->fd[1] = io->fd[2] = out[1];
+	c->is_pipe = true;
+	(void)fd_set_nonblock(out[0], true);
+	return loop_add(&c->t->loop, &c->master, out[0], EPOLLIN, on_master);
+}
+
 /* The input is a file in memory, opened anew for reading only. */
 static int open_fake(struct console *c, struct sandbox_io *io, struct err *err)
 {
 	const struct spec *s = c->t->job->spec;
 	auto_fd memory = memfd_create("console", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	char path[64];
-	int out[2];
 
 	if (memory < 0 ||
 	    fd_write_all(memory, s->console_input ? s->console_input : "",
@@ -474,12 +503,8 @@ static int open_fake(struct console *c, struct sandbox_io *io, struct err *err)
 		return err_sys(err, "cannot keep the scripted input");
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	c->opened[0] = io->fd[0] = open(path, O_RDONLY | O_CLOEXEC);
-	if (c->opened[0] < 0 || pipe2(out, O_CLOEXEC) < 0)
-		return err_sys(err, "cannot make the scripted console");
-	c->opened[1] = io->fd[1] = io->fd[2] = out[1];
-	c->is_pipe = true;
-	(void)fd_set_nonblock(out[0], true);
-	return loop_add(&c->t->loop, &c->master, out[0], EPOLLIN, on_master);
+	return c->opened[0] < 0 ? err_sys(err, "cannot make the scripted console") :
+				  open_output(c, io, err);
 }
 
 int console_open(struct tender *t, struct sandbox_io *ret_io, struct err *err)
@@ -506,10 +531,13 @@ int console_open(struct tender *t, struct sandbox_io *ret_io, struct err *err)
 	case SPEC_CONSOLE_FAKE:
 		if (c->log_dir >= 0)
 			log_open(c);
-		return open_fake(c, ret_io, err);
+		return t->ops->plain_console ? open_output(c, ret_io, err) :
+					       open_fake(c, ret_io, err);
 	case SPEC_CONSOLE_OWN:
 		if (c->log_dir >= 0)
 			log_open(c);
+		if (t->ops->plain_console)
+			return open_output(c, ret_io, err);
 		*ret_io = (struct sandbox_io){ .fd = { -1, -1, -1 },
 					       .pty = true,
 					       .rows = DEFAULT_ROWS,

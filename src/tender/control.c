@@ -36,7 +36,8 @@ enum conn_state {
 	CONN_WAIT_END,
 	CONN_WAIT_READY,
 	CONN_WAIT_NS,
-	CONN_EXEC
+	CONN_EXEC,
+	CONN_JOINED
 };
 
 struct conn {
@@ -46,6 +47,7 @@ struct conn {
 	struct ctl_head head;
 	uint64_t since; /* in the order of their coming */
 	pid_t watcher;
+	char *joined; /* the net device, in CONN_JOINED */
 	/* of a request that waits for the namespaces */
 	char *body;
 	size_t body_len;
@@ -74,6 +76,9 @@ static void drop(struct conn *cn)
 
 	if (cn->watcher > 0)
 		(void)kill(cn->watcher, SIGKILL); /* ours, not reaped yet */
+	if (cn->state == CONN_JOINED)
+		cn->c->t->ops->unjoin(cn->c->t, cn->joined);
+	free(cn->joined);
 	loop_del(&cn->c->t->loop, &cn->src);
 	if (fd >= 0)
 		(void)close(fd);
@@ -517,6 +522,28 @@ static void verb_open(struct conn *cn, struct rbuf *body)
 	need_namespaces(cn, body);
 }
 
+static void verb_join(struct conn *cn, struct rbuf *body)
+{
+	struct tender *t = cn->c->t;
+	const char *name = get_str(body);
+	struct err err = ERR_INIT;
+	int fd = -1;
+
+	if (body->bad) {
+		refuse(cn, CTL_REFUSED, "a damaged request");
+	} else if (!t->ops->join) {
+		refuse(cn, CTL_REFUSED,
+		       "it is a Linux program, and only unikernels can be joined");
+	} else if (!(cn->joined = strdup(name))) {
+		refuse(cn, CTL_REFUSED, "out of memory");
+	} else if (t->ops->join(t, name, &fd, &err) != 0) {
+		refuse(cn, CTL_REFUSED, err.text);
+	} else {
+		cn->state = CONN_JOINED;
+		send_answer(cn, CTL_OK, NULL, fd);
+	}
+}
+
 static const struct {
 	verb_fn *fn;
 	bool while_starting;
@@ -533,6 +560,7 @@ static const struct {
 	[CTL_EXEC] = { verb_exec, false, true },
 	[CTL_OPEN] = { verb_open, false, false },
 	[CTL_READY] = { verb_ready, true, true },
+	[CTL_JOIN] = { verb_join, false, true },
 };
 
 /* So that somebody can always stop it. */
@@ -732,7 +760,8 @@ void control_ended(struct tender *t)
 			answer_end(cn, t->status);
 		else if (cn->state == CONN_EXEC)
 			answer_end(cn, SIGKILL);
-		else if (cn->state != CONN_FREE && cn->state != CONN_NEW)
+		else if (cn->state != CONN_FREE && cn->state != CONN_NEW &&
+			 cn->state != CONN_JOINED)
 			refuse(cn, CTL_REFUSED, "it has ended");
 	}
 }

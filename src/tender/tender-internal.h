@@ -9,6 +9,8 @@
 #include "tender/tender.h"
 #include "wire/ctl.h"
 
+#include <signal.h>
+#include <sys/user.h>
 #include <termios.h>
 
 /*
@@ -53,13 +55,20 @@ struct tender_ops {
 	void (*kill)(struct tender *t);
 	void (*fini)(struct tender *t);
 	pid_t (*child)(const struct tender *t);
+	void (*child_event)(
+		struct tender *t); /* SIGCHLD; NULL: its watchers are reaped */
+	/* Links to a net device, by its name; NULL: it has none. The descriptor is lent. */
+	int (*join)(struct tender *t, const char *name, int *ret_fd, struct err *err);
+	void (*unjoin)(struct tender *t, const char *name);
+	bool plain_console; /* it can do nothing to a terminal but write, and reads nothing */
 	const char *no_inside;
 	int (*ask_namespaces)(struct tender *t); /* answered by control_namespaces */
 	int (*exec)(const struct sandbox_exec *x, pid_t *ret_watcher, struct err *err);
 	int (*open_inside)(const int *nsfds, const char *path, int *ret_mountfd,
 			   struct err *err);
 };
-extern const struct tender_ops tender_linux; /* linux.c */
+extern const struct tender_ops tender_linux;     /* linux.c */
+extern const struct tender_ops tender_unikernel; /* unikernel.c */
 
 /* The state of linux.c. */
 struct tender_linux {
@@ -69,11 +78,34 @@ struct tender_linux {
 	size_t n_shadows;
 };
 
+/* The state of unikernel.c. */
+struct tender_unikernel {
+	pid_t pid; /* 0: none, or reaped */
+	int spec_fd, alive_fd;
+	struct source report;
+	bool traced, refused;
+	struct sink *sinks; /* for each net device */
+	size_t n_sinks;
+};
+
+/* What stopped an spt guest (fault.c). */
+struct fault {
+	int sig;
+	siginfo_t info;
+	struct user_regs_struct regs;
+	char text[256], detail[640];
+};
+/* pid is in a ptrace stop. False: nothing can be read of it. */
+bool fault_read(struct fault *ret, pid_t pid, int sig);
+/* A core file for a debugger: registers, and memory below end (bytes). */
+void core_write(int fd, pid_t pid, const struct fault *f, uint64_t end);
+
 struct tender {
 	struct tender_job *job;
 	const struct tender_ops *ops;
 	struct loop loop;
 	struct tender_linux linux_;
+	struct tender_unikernel unikernel;
 	struct source signals, deadline, stop_timer;
 	enum tender_state state;
 	int status; /* a wait status, in ENDED */
@@ -109,6 +141,8 @@ void console_winsize(struct tender *t, uint16_t rows, uint16_t cols);
 /* The person's own terminal: its new size; its modes for us or for the shell. */
 void console_resized(struct tender *t);
 void console_suspend(struct tender *t, bool suspend);
+/* A line of the tender's own into the log, if there is one. */
+void console_note(struct tender *t, const char *text);
 /* Brings out what is still in the pty, restores the terminal. The loop runs meanwhile. */
 void console_close(struct tender *t);
 

@@ -3,7 +3,7 @@
  * Theory of operation
  *
  * A tender is one process with one loop. Its sources: what happens to the program
- * (linux.c, by the table struct tender_ops), signals (the person's, to be passed on;
+ * (linux.c or unikernel.c, by the table struct tender_ops), signals (the person's, to be passed on;
  * SIGCHLD of exec watchers), the control socket and its clients (control.c), the console
  * (console.c), and timers.
  *
@@ -118,7 +118,10 @@ static void on_signal(struct source *src, uint32_t events)
 	if (read(src->fd, &si, sizeof(si)) != sizeof(si))
 		return;
 	if (si.ssi_signo == SIGCHLD) {
-		reap_watchers(t);
+		if (t->ops->child_event)
+			t->ops->child_event(t);
+		else
+			reap_watchers(t);
 		return;
 	}
 	if (si.ssi_signo == SIGWINCH) {
@@ -290,16 +293,19 @@ static void finish(struct tender *t)
 
 int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct err *err)
 {
-	struct tender t = { .job = job,
-			    .ops = &tender_linux,
-			    .linux_ = { .sb = SANDBOX_INIT,
-					.chan = SOURCE_INIT,
-					.refresh = SOURCE_INIT },
-			    .signals = SOURCE_INIT,
-			    .deadline = SOURCE_INIT,
-			    .stop_timer = SOURCE_INIT,
-			    .cgroup = CGROUP_INIT,
-			    .loop = { .epfd = -1 } };
+	struct tender t = {
+		.job = job,
+		.ops = job->unikernel ? &tender_unikernel : &tender_linux,
+		.unikernel = { .spec_fd = -1, .alive_fd = -1, .report = SOURCE_INIT },
+		.linux_ = { .sb = SANDBOX_INIT,
+			    .chan = SOURCE_INIT,
+			    .refresh = SOURCE_INIT },
+		.signals = SOURCE_INIT,
+		.deadline = SOURCE_INIT,
+		.stop_timer = SOURCE_INIT,
+		.cgroup = CGROUP_INIT,
+		.loop = { .epfd = -1 }
+	};
 	int r = loop_init(&t.loop, err);
 
 	if (job->begun) {

@@ -15,6 +15,8 @@
 #include "state/registry.h"
 #include "wire/spec.h"
 
+struct unikernel; /* server/unikernel.h */
+
 /* A server that others may open. */
 struct tender_expose {
 	const char *name, *path;
@@ -41,6 +43,13 @@ struct tender_job {
 	size_t n_exposes;
 	const char *cgroup_name; /* as recorded before */
 	bool ret_timed_out;      /* set: it was killed by its time limit */
+
+	/* A unikernel: spec has what the core reads, this the rest. */
+	struct unikernel *unikernel; /* NULL: a Linux program */
+	const char *programs;        /* the directory of its tenders */
+	int core_fd;                 /* for a core file on a fault; -1: none */
+	bool verbose;                /* a fault is told with its registers */
+	char ret_note[800];          /* what is to be said of its end; "" for nothing */
 };
 
 /* What goes over ready_fd, once: the state, then the sentence if it failed. */

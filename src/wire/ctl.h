@@ -28,6 +28,8 @@ enum ctl_verb {
 	CTL_EXEC, /* strings argv, strings envp, cwd, u8 tty, u16 rows, cols; fds 0, 1, 2 */
 	CTL_OPEN,  /* name of an exposed server; → u8 is_file, fd: a detached mount */
 	CTL_READY, /* answered when it is ready, or cannot be any more */
+	CTL_JOIN, /* name of a net device; → fd: its far end; joined until the connection
+		    * is closed */
 	CTL_VERB_COUNT
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the subcommands share: a manifest into a graph, this host's facts, output. */
 #include "cli/compose/compose.h"
+#include "launch/launch.h"
 #include "manifest/manifest.h"
 #include "sandbox/facts.h"
 
@@ -14,6 +15,10 @@ int compose_load(struct graph **ret, const char *path, struct diags *d, struct e
 	struct graph *g = graph_new();
 	int r = g ? manifest_load(g, path, &base, d, err) : err_oom(err);
 
+	if (r == 0 || r == PE_BAD)
+		image_read_all(g, d);
+	if (r == 0 && d->n_errors > 0)
+		r = PE_BAD;
 	if (r != 0 && r != PE_BAD) {
 		graph_free(g);
 		g = NULL;

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * unikernel.h - from the bindings of a unikernel to what its tender is told and keeps.
+ *
+ * server_plan_unikernel() opens what every device is: files, memory, socket pairs, a TAP.
+ * The spec has their numbers as they are here; whoever starts the tender lets it inherit
+ * exactly unikernel_inherits(). Nothing of it is opened again later, so what was checked
+ * is what the guest has.
+ *
+ * Ownership: a struct unikernel owns its descriptors and texts; unikernel_free closes
+ * all. A net device's .peer and .joint are the supervisor's, never the guest's.
+ *
+ * Errors: as server.h.
+ */
+#ifndef POLDER_SERVER_UNIKERNEL_H
+#define POLDER_SERVER_UNIKERNEL_H
+
+#include "base/err.h"
+#include "wire/spec.h"
+#include "wire/uspec.h"
+
+/* For tenders, too, which know nothing of the graph. */
+struct genv;
+struct server_ctx;
+
+enum net_kind {
+	NET_SILENT, /* null: nothing comes, what is sent is dropped by a filter */
+	NET_SINK,   /* fake: what is sent is read and counted */
+	NET_OWN,    /* silent until another is joined to its peer */
+	NET_JOINED, /* the peer of another's NET_OWN */
+	NET_TAP
+};
+
+struct unikernel_net {
+	const char *name; /* of its device in the spec */
+	enum net_kind kind;
+	int fd;      /* the guest's end, kept to be cut off; a TAP's */
+	int peer;    /* the other end; -1: joined, or a TAP */
+	int joint;   /* NET_JOINED: the connection to the other's tender, open as long as
+		    * the join is to last; else -1 */
+	bool joined; /* NET_OWN: somebody is */
+	uint64_t frames, bytes; /* NET_SINK: what was sent so far */
+};
+
+struct unikernel {
+	struct uspec spec;
+	struct unikernel_net net[USPEC_MAX_DEVICES];
+	size_t n_nets;
+	char *cmdline;
+	int *fds; /* everything opened but what net[] has */
+	size_t n_fds;
+};
+
+/* core gets what every kind of program has: name, console, limits. Both start empty. */
+int server_plan_unikernel(struct unikernel **ret, struct spec *core, const struct genv *e,
+			  const struct server_ctx *cx, struct err *err);
+void unikernel_free(struct unikernel *u);
+
+/* A filter that lets nothing in: what is sent to this socket vanishes and still
+ * "succeeds". Taken off again where off. */
+int net_silence(int sock, bool off, struct err *err);
+/* Throws away what waits to be read. */
+void net_drain(int sock);
+
+#endif

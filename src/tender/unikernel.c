@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A unikernel under the tender: one child, polder-tender-spt or -hvt, that becomes or
+ * runs the guest.
+ *
+ * Theory of operation
+ *
+ * start spawns the child, which inherits the descriptors that its spec names and no
+ * other, and waits for the spec in a pipe. release seizes it with ptrace, puts it into
+ * the cgroup, and only then writes the spec: nothing of the guest runs before all of
+ * that is done. The report pipe tells how the start went: its end, or a record that says
+ * that it runs, or why not.
+ *
+ * ptrace is how faults of an spt guest are seen: it has no handlers, so every signal of
+ * the kernel's stops it for us once, with address and registers, and kills it when it is
+ * passed on. PTRACE_O_TRACEEXIT shows a system call that the filter killed it for. An hvt
+ * guest's faults are told by its monitor. Where ptrace is forbidden, the wait status is
+ * all there is.
+ *
+ * The child dies with us by the pipe alive_fd and PDEATHSIG, and a seized one by
+ * PTRACE_O_EXITKILL.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "server/unikernel.h"
+#include "tender/tender-internal.h"
+
+#define SINK_BATCH 64 /* frames that are counted before others have their turn */
+
+/* ---- the child ---- */
+
+static const char *kind_name(const struct tender *t)
+{
+	return t->job->unikernel->spec.kind == USPEC_HVT ? "hvt" : "spt";
+}
+
+static int inherit(posix_spawn_file_actions_t *fa, int fd)
+{
+	return fd < 0 ? 0 : posix_spawn_file_actions_adddup2(fa, fd, fd);
+}
+
+/* Exactly what the spec names, by the same numbers. */
+static int inherit_all(posix_spawn_file_actions_t *fa, const struct uspec *s,
+		       const struct sandbox_io *io)
+{
+	int r = posix_spawn_file_actions_addopen(fa, 0, "/dev/null", O_RDONLY, 0);
+
+	for (int i = 1; r == 0 && i < 3; i++)
+		r = posix_spawn_file_actions_adddup2(fa, io->fd[i], i);
+	for (uint32_t i = 0; r == 0 && i < s->n_devices; i++) {
+		r = inherit(fa, s->devices[i].fd);
+		if (r == 0)
+			r = inherit(fa, s->devices[i].base);
+	}
+	if (r == 0)
+		r = inherit(fa, s->image_fd);
+	if (r == 0)
+		r = inherit(fa, s->report_fd);
+	if (r == 0)
+		r = inherit(fa, s->alive_fd);
+	return r != 0 ? r : inherit(fa, s->core_fd);
+}
+
+static int spawn_child(struct tender *t, const struct sandbox_io *io, int spec_fd,
+		       struct err *err)
+{
+	struct tender_unikernel *u = &t->unikernel;
+	char path[600], number[12], name[24];
+	char *argv[] = { name, (char[]){ "--spec" }, number, NULL };
+	char *envp[] = { NULL };
+	posix_spawn_file_actions_t fa;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int r;
+
+	(void)snprintf(name, sizeof(name), "polder-tender-%s", kind_name(t));
+	(void)snprintf(path, sizeof(path), "%s/%s", t->job->programs, name);
+	(void)snprintf(number, sizeof(number), "%d", spec_fd);
+	(void)sigemptyset(&none);
+	if (posix_spawn_file_actions_init(&fa) != 0 || posix_spawnattr_init(&attr) != 0)
+		return err_oom(err);
+	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	r = inherit_all(&fa, &t->job->unikernel->spec, io);
+	if (r == 0)
+		r = inherit(&fa, spec_fd);
+	if (r == 0)
+		r = posix_spawn(&u->pid, path, &fa, &attr, argv, envp);
+	(void)posix_spawn_file_actions_destroy(&fa);
+	(void)posix_spawnattr_destroy(&attr);
+	if (r == 0)
+		return 0;
+	u->pid = 0;
+	return err_neg(err, -r, "cannot start '%s'", path);
+}
+
+static void on_report(struct source *src, uint32_t events);
+
+static int unikernel_start(struct tender *t, const struct sandbox_io *io, struct err *err)
+{
+	struct uspec *s = &t->job->unikernel->spec;
+	struct tender_unikernel *u = &t->unikernel;
+	int spec[2], report[2], alive[2], r;
+
+	if (pipe2(spec, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	u->spec_fd = spec[1];
+	if (pipe2(report, O_CLOEXEC) < 0) {
+		(void)close(spec[0]);
+		return err_sys(err, "cannot make a pipe");
+	}
+	u->report.fd = report[0];
+	if (pipe2(alive, O_CLOEXEC) < 0) {
+		fd_close_list((int[]){ spec[0], report[1] }, 2);
+		return err_sys(err, "cannot make a pipe");
+	}
+	u->alive_fd = alive[1];
+	s->report_fd = report[1];
+	s->alive_fd = alive[0];
+	if (t->job->core_fd >= 0 && s->kind == USPEC_HVT) {
+		s->core_fd = t->job->core_fd;
+		s->flags |= USPEC_CORE;
+	} else if (t->job->core_fd >= 0) {
+		s->flags |= USPEC_TRACED; /* else nobody may read its memory, we neither */
+	}
+	(void)fd_set_nonblock(report[0], true);
+	r = spawn_child(t, io, spec[0], err);
+	fd_close_list((int[]){ spec[0], report[1], alive[0] }, 3);
+	return r != 0 ? r : loop_add(&t->loop, &u->report, report[0], EPOLLIN, on_report);
+}
+
+/* ---- what is sent into a sink ---- */
+
+/* Watches one net device: what is sent into it, or whether the other side is there. */
+struct sink {
+	struct source src;
+	struct unikernel_net *net;
+	struct tender *t;
+};
+
+static void on_sink(struct source *src, uint32_t events)
+{
+	struct sink *k = container_of(src, struct sink, src);
+	char byte;
+
+	(void)events;
+	for (int i = 0; i < SINK_BATCH; i++) {
+		ssize_t n = recv(src->fd, &byte, 1, MSG_DONTWAIT | MSG_TRUNC);
+
+		if (n < 0)
+			return;
+		k->net->frames++;
+		k->net->bytes += (uint64_t)n;
+	}
+}
+
+/* ---- joins ---- */
+
+static struct unikernel_net *find_net(struct tender *t, const char *name)
+{
+	struct unikernel *u = t->job->unikernel;
+
+	for (size_t i = 0; i < u->n_nets; i++)
+		if (streq(u->net[i].name, name))
+			return &u->net[i];
+	return NULL;
+}
+
+static int unikernel_join(struct tender *t, const char *name, int *ret_fd,
+			  struct err *err)
+{
+	struct unikernel_net *n = find_net(t, name);
+	int r;
+
+	if (!n || n->kind != NET_OWN)
+		return err_set(err, PE_REFUSED,
+			       "it has no net device '%s' that is own, so nothing can be "
+			       "joined to it",
+			       name);
+	if (n->joined)
+		return err_set(err, PE_REFUSED, "its device '%s' is joined already",
+			       name);
+	net_drain(n->peer);
+	r = net_silence(n->fd, true, err);
+	if (r == 0)
+		r = net_silence(n->peer, true, err);
+	if (r != 0)
+		return r;
+	n->joined = true;
+	*ret_fd = n->peer;
+	return 0;
+}
+
+/* Who was joined has gone, and may have left its end with somebody: cut both ways. */
+static void unikernel_unjoin(struct tender *t, const char *name)
+{
+	struct unikernel_net *n = find_net(t, name);
+
+	if (!n || !n->joined)
+		return;
+	(void)net_silence(n->peer, false, NULL);
+	(void)net_silence(n->fd, false, NULL);
+	n->joined = false;
+}
+
+/* The other side of a joined one has gone: what is sent is to vanish, as with null, and
+ * not to fail. Its end is tied to a socket of ours that takes nothing in. */
+static void on_joint(struct source *src, uint32_t events)
+{
+	struct sink *k = container_of(src, struct sink, src);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(sa_family_t);
+	struct unikernel_net *n = k->net;
+	int fd = src->fd;
+
+	(void)events;
+	loop_del(&k->t->loop, src);
+	(void)close(fd);
+	n->joint = -1;
+	n->peer = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (n->peer < 0 || bind(n->peer, (struct sockaddr *)&addr, len) < 0 ||
+	    net_silence(n->peer, false, NULL) != 0)
+		return;
+	len = sizeof(addr);
+	if (getsockname(n->peer, (struct sockaddr *)&addr, &len) == 0)
+		(void)connect(n->fd, (struct sockaddr *)&addr, len);
+}
+
+static int watch_nets(struct tender *t, struct err *err)
+{
+	struct unikernel *uk = t->job->unikernel;
+	struct tender_unikernel *u = &t->unikernel;
+	int r = 0;
+
+	if (uk->n_nets == 0)
+		return 0;
+	u->sinks = calloc(uk->n_nets, sizeof(*u->sinks));
+	if (!u->sinks)
+		return err_oom(err);
+	for (size_t i = 0; r == 0 && i < uk->n_nets; i++) {
+		struct sink *k = &u->sinks[u->n_sinks++];
+
+		*k = (struct sink){ SOURCE_INIT, &uk->net[i], t };
+		if (uk->net[i].kind == NET_SINK)
+			r = loop_add(&t->loop, &k->src, uk->net[i].peer, EPOLLIN,
+				     on_sink);
+		else if (uk->net[i].kind == NET_JOINED)
+			r = loop_add(&t->loop, &k->src, uk->net[i].joint, EPOLLIN,
+				     on_joint);
+	}
+	return r;
+}
+
+static int unikernel_release(struct tender *t, struct err *err)
+{
+	struct tender_unikernel *u = &t->unikernel;
+	auto_str spec = STR_INIT;
+	int r = watch_nets(t, err);
+
+	if (t->job->unikernel->spec.kind == USPEC_SPT)
+		u->traced = ptrace(PTRACE_SEIZE, u->pid, NULL,
+				   PTRACE_O_EXITKILL | PTRACE_O_TRACEEXIT) == 0;
+	if (r == 0 && cgroup_used(&t->cgroup))
+		r = cgroup_join(&t->cgroup, u->pid, err);
+	if (r != 0)
+		return r;
+	uspec_encode(&t->job->unikernel->spec, &spec);
+	if (spec.failed)
+		return err_oom(err);
+	r = fd_write_all(u->spec_fd, spec.p, spec.len, err);
+	if (r == 0 && (t->job->unikernel->spec.flags & USPEC_TRACED))
+		r = fd_write_all(u->alive_fd, "", 1, err); /* we are attached */
+	(void)close(TAKE_FD(u->spec_fd));
+	return r;
+}
+
+/* ---- how it goes ---- */
+
+static void note(struct tender *t, const char *text, const char *detail)
+{
+	(void)snprintf(t->job->ret_note, sizeof(t->job->ret_note), "%s%s%s", text,
+		       t->job->verbose && *detail ? "\n" : "",
+		       t->job->verbose ? detail : "");
+	console_note(t, t->job->ret_note);
+}
+
+/* False: the pipe is empty for now. */
+static bool read_report(struct tender *t)
+{
+	struct tender_unikernel *u = &t->unikernel;
+	struct uspec_report r;
+	ssize_t n = u->report.fd < 0 ? 0 : read(u->report.fd, &r, sizeof(r));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n == (ssize_t)sizeof(r)) {
+		r.text[sizeof(r.text) - 1] = r.detail[sizeof(r.detail) - 1] = '\0';
+		if (r.outcome == USPEC_REFUSED) {
+			u->refused = true;
+			tender_failed(t, r.code == 126 ? 126 : 125, r.text);
+		} else if (r.outcome == USPEC_FAULT) {
+			note(t, r.text, r.detail);
+		}
+	}
+	if (t->state == TENDER_STARTING)
+		tender_started(t);
+	return true;
+}
+
+static void on_report(struct source *src, uint32_t events)
+{
+	struct tender *t = container_of(src, struct tender, unikernel.report);
+	int fd = src->fd;
+
+	if (!read_report(t) || !(events & EPOLLHUP))
+		return;
+	while (read_report(t) && t->state == TENDER_STARTING)
+		;
+	loop_del(&t->loop, src);
+	(void)close(fd);
+}
+
+static void ended(struct tender *t, int status)
+{
+	t->unikernel.pid = 0;
+	while (t->unikernel.report.fd >= 0 && t->state == TENDER_STARTING &&
+	       !t->unikernel.refused)
+		if (!read_report(t))
+			break;
+	tender_ended(t, status);
+}
+
+static bool is_fault(int sig)
+{
+	return sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE ||
+	       sig == SIGSYS || sig == SIGTRAP;
+}
+
+static void on_fault(struct tender *t, int sig)
+{
+	struct fault f;
+
+	if (!fault_read(&f, t->unikernel.pid, sig))
+		return;
+	note(t, f.text, f.detail);
+	if (t->job->core_fd >= 0)
+		core_write(t->job->core_fd, t->unikernel.pid, &f,
+			   t->job->unikernel->spec.mem_bytes);
+}
+
+static void on_stop(struct tender *t, int status)
+{
+	struct tender_unikernel *u = &t->unikernel;
+	int sig = WSTOPSIG(status), event = status >> 16;
+	unsigned long code = 0;
+
+	if (!u->traced) {
+		tender_program_stopped(t);
+		return;
+	}
+	if (event == PTRACE_EVENT_STOP && sig != SIGTRAP) {
+		(void)ptrace(PTRACE_LISTEN, u->pid, NULL, NULL);
+		if (t->state == TENDER_RUNNING)
+			tender_program_stopped(t);
+		return;
+	}
+	if (event == PTRACE_EVENT_EXIT &&
+	    ptrace(PTRACE_GETEVENTMSG, u->pid, NULL, &code) == 0 &&
+	    WTERMSIG(code) == SIGSYS)
+		on_fault(t, SIGSYS);
+	if (event == 0 && is_fault(sig))
+		on_fault(t, sig);
+	(void)ptrace(PTRACE_CONT, u->pid, NULL, event ? 0 : sig);
+}
+
+/* SIGCHLD came: what there is to know of the child. */
+static void unikernel_child_event(struct tender *t)
+{
+	struct tender_unikernel *u = &t->unikernel;
+	int status;
+
+	while (u->pid > 0 && waitpid(u->pid, &status, WNOHANG | WUNTRACED) == u->pid) {
+		if (WIFSTOPPED(status))
+			on_stop(t, status);
+		else
+			ended(t, status);
+	}
+}
+
+static int unikernel_signal(struct tender *t, int sig, bool group)
+{
+	(void)group; /* it is one process */
+	return t->unikernel.pid > 0 && kill(t->unikernel.pid, sig) < 0 ? -errno : 0;
+}
+
+static int unikernel_pause(struct tender *t, bool stop)
+{
+	return unikernel_signal(t, stop ? SIGSTOP : SIGCONT, false);
+}
+
+static void unikernel_kill(struct tender *t)
+{
+	(void)unikernel_signal(t, SIGKILL, false);
+}
+
+static void unikernel_fini(struct tender *t)
+{
+	struct tender_unikernel *u = &t->unikernel;
+	int status;
+
+	unikernel_kill(t);
+	while (u->pid > 0) {
+		pid_t pid = waitpid(u->pid, &status, 0);
+
+		if (pid < 0 && errno == EINTR)
+			continue;
+		if (pid > 0 && WIFSTOPPED(status))
+			(void)ptrace(PTRACE_CONT, u->pid, NULL, 0);
+		else
+			u->pid = 0;
+	}
+	fd_close_list((int[]){ u->spec_fd, u->report.fd, u->alive_fd }, 3);
+	free(u->sinks);
+}
+
+static pid_t unikernel_child(const struct tender *t)
+{
+	return t->unikernel.pid;
+}
+
+const struct tender_ops tender_unikernel = {
+	.start = unikernel_start,
+	.release = unikernel_release,
+	.signal = unikernel_signal,
+	.pause = unikernel_pause,
+	.kill = unikernel_kill,
+	.fini = unikernel_fini,
+	.child = unikernel_child,
+	.child_event = unikernel_child_event,
+	.join = unikernel_join,
+	.unjoin = unikernel_unjoin,
+	.plain_console = true,
+	.no_inside =
+		"a unikernel has no second program and no files: there is nothing to "
+		"enter",
+};
