@@ -25,6 +25,8 @@ struct cli_command {
 
 /* Becomes polder-compose, with the words of main(); returns only if it cannot. */
 int cli_hand_over(char **argv);
+/* The same with another program that lies beside this one. */
+int cli_hand_over_to(const char *program, char **argv);
 
 /* ---- options ---- */
 
@@ -83,6 +85,8 @@ int cmd_stop(int argc, char **argv);
 int cmd_start(int argc, char **argv);
 int cmd_restart(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
+int cmd_new(int argc, char **argv);
+int cmd_cc(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 /* The plumbing under libpolder; in no list (start.c). */

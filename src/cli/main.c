@@ -35,12 +35,15 @@ const struct cli_command cli_commands[] = {
 	  "which authority a change gives or takes" },
 	{ "up", NULL, "[--json] [--accept-weaker] FILE", "start what a manifest says" },
 	{ "down", NULL, "[--rm] FILE", "stop it; --rm forgets it too" },
+	{ "new", cmd_new, "unikernel NAME", "begin a program that is a unikernel" },
+	{ "cc", cmd_cc, "[--target=spt|hvt] [--files=DIR] CC-ARGUMENT…",
+	  "compile and link a unikernel" },
 	{ "help", cmd_help, "[COMMAND]", "this" },
 	{ "version", cmd_version, "", "which version this is" },
 };
 const size_t cli_n_commands = ARRAY_LEN(cli_commands);
 
-int cli_hand_over(char **argv)
+int cli_hand_over_to(const char *program, char **argv)
 {
 	char path[1024];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
@@ -50,12 +53,17 @@ int cli_hand_over(char **argv)
 	slash = strrchr(path, '/');
 	if (slash) {
 		(void)snprintf(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), "%s",
-			       "polder-compose");
+			       program);
 		(void)execv(path, argv);
 	}
 	(void)fprintf(stderr, "polder: cannot start its part '%s': %s\n", path,
 		      strerror(errno));
 	return EXIT_OURS;
+}
+
+int cli_hand_over(char **argv)
+{
+	return cli_hand_over_to("polder-compose", argv);
 }
 
 /* `rm web -f` is `rm -f web`: commands read their options first. */

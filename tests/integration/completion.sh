@@ -29,7 +29,7 @@ offers() { # WORD…: what completes the last of them, in one line
 }
 
 check_out "commands" '^run$' offers polder ru
-check_out "all commands" 'authdiff up down help version' offers polder ""
+check_out "all commands" 'authdiff up down new cc help version' offers polder ""
 check_out "options of run" '--profile' offers polder run --pro
 check_out "what runs can be stopped" '^-s -t --help web job$' offers polder stop ""
 check_out "what is stopped can be started" '^--help db$' offers polder start ""
