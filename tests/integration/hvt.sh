@@ -6,8 +6,10 @@
 . "$(dirname "$0")/../lib.sh"
 
 HVT=$POLDER_SOURCE/tests/hvt.py
-cp "$POLDER_BUILD"/tests/guests/hvt/*.hvt "$HVT" "$T/bin/" 2>/dev/null
-chmod 755 "$T"/bin/*.hvt "$T/bin/hvt.py" 2>/dev/null
+cp "$POLDER_BUILD"/tests/guests/hvt/*.hvt "$POLDER_BUILD"/tests/guests/solo5/guest-*.hvt \
+	"$POLDER_BUILD"/tests/guests/solo5/solo5-start "$HVT" \
+	"$POLDER_SOURCE/tests/solo5.py" "$T/bin/" 2>/dev/null
+chmod 755 "$T"/bin/*.hvt "$T"/bin/*.py 2>/dev/null
 WORKS=$T/bin/works.hvt DEVICES=$T/bin/works-devices.hvt HOSTILE=$T/bin/hostile.hvt
 
 if [ ! -f "$WORKS" ] || [ ! -x "$T/bin/polder-tender-hvt" ]; then
@@ -135,6 +137,34 @@ nets() {
 	check "also where a connection has ended" \
 		hvt "${b[@]}" --net net=seqpacket-closed "$DEVICES" net-ended
 	check_err "a stream is no wire" 'datagrams' hvt "${b[@]}" --net net=stream "$DEVICES" echo
+}
+
+# The guests that spt has, too.
+shared() {
+	local g=$T/bin/guest- vol=block=storage,path=$WORK/disk,size=64K i
+	set -- solo5-start polder-tender-hvt kind=hvt mem=4M
+	file disk a 65536
+	check_out "shared: hello" '^hello world$' me "$@" "image=${g}hello.hvt" cmdline=world
+	check_rc 42 "shared: its exit status" me "$@" "image=${g}hello.hvt" cmdline=exit=42
+	check_out "shared: its clock" '^waited 1[0-9][0-9] ms$' me "$@" "image=${g}clock.hvt"
+	check_out "shared: a volume" '^65536 4096$' \
+		me "$@" "image=${g}block.hvt" "$vol,bs=4096" cmdline=size
+	check "shared: a block is written" \
+		me "$@" "image=${g}block.hvt" "$vol" cmdline='write at=127 c=98'
+	check_out "shared: and read" '^b{511}$' \
+		me "$@" "image=${g}block.hvt" "$vol" cmdline='read at=127'
+	check_out "shared: all of it" '^6357504$' me "$@" "image=${g}block.hvt" "$vol" cmdline=sum
+	for i in echo lossy burst; do
+		check "shared: net, $i" me solo5.py polder-tender-hvt "${g}net.hvt" "$i" kind=hvt mem=4M
+	done
+	file b1 x 4096
+	file b2 y 8192
+	file b3 z 65536
+	check "shared: several devices in another order" me solo5.py polder-tender-hvt \
+		"${g}many.hvt" many kind=hvt mem=4M block=b3,path="$WORK/b3",size=64K,bs=4096,ro \
+		block=b1,path="$WORK/b1",size=4K block=b2,path="$WORK/b2",size=8K,bs=4096
+	is "shared: each of them its own" "xxxxxxxx yyyyyyyy zzzzzzzz n2 Q n1 P " \
+		"$(tr '\n' ' ' <"$OUT")"
 }
 
 # In a network namespace of its own.
@@ -385,6 +415,7 @@ all() {
 	works
 	blocks
 	nets
+	shared
 	tap
 	refusals
 	hostile

@@ -38,6 +38,7 @@ struct hvt_net {
 	int fd;
 	uint32_t frame_max; /* bytes */
 	bool dead;          /* its interface is gone: never ready again */
+	bool full;          /* the other side took nothing in time */
 };
 
 struct hvt_device {

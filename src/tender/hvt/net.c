@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
+ * Theory of operation
+ *
  * A network device is a descriptor that gives one frame to a read and takes one with a
- * write: a socket of datagrams or packets, or a tap. It behaves as a wire does: what the other side
- * cannot take is lost, and the guest is not told. Guests of others rely on a write that
- * never asks them to try again.
+ * write: a socket of datagrams or packets, or a tap. It behaves as a wire does: what the
+ * other side cannot take is lost, and the guest is not told. Guests of others rely on a
+ * write that never asks them to try again.
+ *
+ * But a socket's queue is short, and a reader may only be about to run: a write waits for
+ * room, a little. Once it has waited in vain it waits no more until the other side has
+ * taken something, so that one that reads nothing holds nobody up.
  */
 #include <errno.h>
 #include <time.h>
@@ -18,15 +24,36 @@ static bool wire_loses(int error)
 	       error == ENETDOWN || error == EDESTADDRREQ || error == EPERM;
 }
 
+static ssize_t send_frame(int fd, const uint8_t *data, uint64_t len)
+{
+	ssize_t r;
+
+	do {
+		r = write(fd, data, len);
+	} while (r < 0 && errno == EINTR);
+	return r;
+}
+
+static void await_room(int fd)
+{
+	const struct timespec a_little = { .tv_nsec = 2 * 1000 * 1000 };
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	(void)ppoll(&p, 1, &a_little, NULL);
+}
+
 int hvt_net_write(struct hvt_net *n, const uint8_t *data, uint64_t len)
 {
 	ssize_t r;
 
 	if (len > n->frame_max)
 		return GATE_EINVAL;
-	do {
-		r = write(n->fd, data, len);
-	} while (r < 0 && errno == EINTR);
+	r = send_frame(n->fd, data, len);
+	if (r < 0 && errno == EAGAIN && !n->full) {
+		await_room(n->fd);
+		r = send_frame(n->fd, data, len);
+	}
+	n->full = r < 0 && errno == EAGAIN;
 	return r >= 0 || wire_loses(errno) ? GATE_OK : GATE_EUNSPEC;
 }
 
