@@ -35,6 +35,7 @@ struct pipe_buf {
 
 struct console; /* console.c */
 struct control; /* control.c */
+struct link;    /* links.c */
 struct tender;
 
 /*
@@ -84,9 +85,15 @@ struct tender_unikernel {
 	int spec_fd, alive_fd;
 	struct source report;
 	bool traced, refused;
-	struct sink *sinks; /* for each net device */
-	size_t n_sinks;
+	struct link *links; /* for each net device */
+	size_t n_links;
 };
+
+/* ---- links.c ---- */
+int links_watch(struct tender *t, struct err *err);
+int links_join(struct tender *t, const char *name, int *ret_fd, struct err *err);
+void links_unjoin(struct tender *t, const char *name);
+void links_close(struct tender *t);
 
 /* What stopped an spt guest (fault.c). */
 struct fault {

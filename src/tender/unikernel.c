@@ -27,15 +27,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
 #include "server/unikernel.h"
 #include "tender/tender-internal.h"
-
-#define SINK_BATCH 64 /* frames that are counted before others have their turn */
 
 /* ---- the child ---- */
 
@@ -131,7 +127,8 @@ static int unikernel_start(struct tender *t, const struct sandbox_io *io, struct
 		s->core_fd = t->job->core_fd;
 		s->flags |= USPEC_CORE;
 	} else if (t->job->core_fd >= 0) {
-		s->flags |= USPEC_TRACED; /* else nobody may read its memory, we neither */
+		s->flags |=
+			USPEC_TRACED; /* else nobody may read its memory, we neither */
 	}
 	(void)fd_set_nonblock(report[0], true);
 	r = spawn_child(t, io, spec[0], err);
@@ -139,133 +136,11 @@ static int unikernel_start(struct tender *t, const struct sandbox_io *io, struct
 	return r != 0 ? r : loop_add(&t->loop, &u->report, report[0], EPOLLIN, on_report);
 }
 
-/* ---- what is sent into a sink ---- */
-
-/* Watches one net device: what is sent into it, or whether the other side is there. */
-struct sink {
-	struct source src;
-	struct unikernel_net *net;
-	struct tender *t;
-};
-
-static void on_sink(struct source *src, uint32_t events)
-{
-	struct sink *k = container_of(src, struct sink, src);
-	char byte;
-
-	(void)events;
-	for (int i = 0; i < SINK_BATCH; i++) {
-		ssize_t n = recv(src->fd, &byte, 1, MSG_DONTWAIT | MSG_TRUNC);
-
-		if (n < 0)
-			return;
-		k->net->frames++;
-		k->net->bytes += (uint64_t)n;
-	}
-}
-
-/* ---- joins ---- */
-
-static struct unikernel_net *find_net(struct tender *t, const char *name)
-{
-	struct unikernel *u = t->job->unikernel;
-
-	for (size_t i = 0; i < u->n_nets; i++)
-		if (streq(u->net[i].name, name))
-			return &u->net[i];
-	return NULL;
-}
-
-static int unikernel_join(struct tender *t, const char *name, int *ret_fd,
-			  struct err *err)
-{
-	struct unikernel_net *n = find_net(t, name);
-	int r;
-
-	if (!n || n->kind != NET_OWN)
-		return err_set(err, PE_REFUSED,
-			       "it has no net device '%s' that is own, so nothing can be "
-			       "joined to it",
-			       name);
-	if (n->joined)
-		return err_set(err, PE_REFUSED, "its device '%s' is joined already",
-			       name);
-	net_drain(n->peer);
-	r = net_silence(n->fd, true, err);
-	if (r == 0)
-		r = net_silence(n->peer, true, err);
-	if (r != 0)
-		return r;
-	n->joined = true;
-	*ret_fd = n->peer;
-	return 0;
-}
-
-/* Who was joined has gone, and may have left its end with somebody: cut both ways. */
-static void unikernel_unjoin(struct tender *t, const char *name)
-{
-	struct unikernel_net *n = find_net(t, name);
-
-	if (!n || !n->joined)
-		return;
-	(void)net_silence(n->peer, false, NULL);
-	(void)net_silence(n->fd, false, NULL);
-	n->joined = false;
-}
-
-/* The other side of a joined one has gone: what is sent is to vanish, as with null, and
- * not to fail. Its end is tied to a socket of ours that takes nothing in. */
-static void on_joint(struct source *src, uint32_t events)
-{
-	struct sink *k = container_of(src, struct sink, src);
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	socklen_t len = sizeof(sa_family_t);
-	struct unikernel_net *n = k->net;
-	int fd = src->fd;
-
-	(void)events;
-	loop_del(&k->t->loop, src);
-	(void)close(fd);
-	n->joint = -1;
-	n->peer = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (n->peer < 0 || bind(n->peer, (struct sockaddr *)&addr, len) < 0 ||
-	    net_silence(n->peer, false, NULL) != 0)
-		return;
-	len = sizeof(addr);
-	if (getsockname(n->peer, (struct sockaddr *)&addr, &len) == 0)
-		(void)connect(n->fd, (struct sockaddr *)&addr, len);
-}
-
-static int watch_nets(struct tender *t, struct err *err)
-{
-	struct unikernel *uk = t->job->unikernel;
-	struct tender_unikernel *u = &t->unikernel;
-	int r = 0;
-
-	if (uk->n_nets == 0)
-		return 0;
-	u->sinks = calloc(uk->n_nets, sizeof(*u->sinks));
-	if (!u->sinks)
-		return err_oom(err);
-	for (size_t i = 0; r == 0 && i < uk->n_nets; i++) {
-		struct sink *k = &u->sinks[u->n_sinks++];
-
-		*k = (struct sink){ SOURCE_INIT, &uk->net[i], t };
-		if (uk->net[i].kind == NET_SINK)
-			r = loop_add(&t->loop, &k->src, uk->net[i].peer, EPOLLIN,
-				     on_sink);
-		else if (uk->net[i].kind == NET_JOINED)
-			r = loop_add(&t->loop, &k->src, uk->net[i].joint, EPOLLIN,
-				     on_joint);
-	}
-	return r;
-}
-
 static int unikernel_release(struct tender *t, struct err *err)
 {
 	struct tender_unikernel *u = &t->unikernel;
 	auto_str spec = STR_INIT;
-	int r = watch_nets(t, err);
+	int r = links_watch(t, err);
 
 	if (t->job->unikernel->spec.kind == USPEC_SPT)
 		u->traced = ptrace(PTRACE_SEIZE, u->pid, NULL,
@@ -430,7 +305,7 @@ static void unikernel_fini(struct tender *t)
 			u->pid = 0;
 	}
 	fd_close_list((int[]){ u->spec_fd, u->report.fd, u->alive_fd }, 3);
-	free(u->sinks);
+	links_close(t);
 }
 
 static pid_t unikernel_child(const struct tender *t)
@@ -447,8 +322,8 @@ const struct tender_ops tender_unikernel = {
 	.fini = unikernel_fini,
 	.child = unikernel_child,
 	.child_event = unikernel_child_event,
-	.join = unikernel_join,
-	.unjoin = unikernel_unjoin,
+	.join = links_join,
+	.unjoin = links_unjoin,
 	.plain_console = true,
 	.no_inside =
 		"a unikernel has no second program and no files: there is nothing to "
