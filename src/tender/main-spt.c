@@ -46,6 +46,7 @@
  * Nothing here allocates; the stack holds a few KiB at most, and the spec is in .bss.
  */
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "tender/spt/spt-internal.h"
 
@@ -169,16 +170,34 @@ static void close_rest(const struct spt *s)
 	sys_close(2);
 }
 
+/*
+ * The page of enter.S, moved close above the guest's memory: at home it alone would need
+ * three pages of page tables. Not right above, so that running over the end is a fault.
+ */
+static uint64_t move_page(const struct spt *s)
+{
+	uint64_t from = (uint64_t)spt_enter & ~(PAGE - 1),
+		 to = s->spec.mem_bytes + SPT_GAP;
+	long r = SYS5(SYS_mremap, from, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+
+	if (r < 0)
+		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot move a page", NULL);
+	return to;
+}
+
 /* In the guest's memory, below where an image may begin, what enter.S needs. */
 _Noreturn static void enter(const struct spt *s, uint64_t free)
 {
-	uint64_t page = (uint64_t)spt_enter & ~(PAGE - 1);
 	struct spt_enter *e = (struct spt_enter *)((free + 15) & ~15ull);
 	struct sock_filter *filter = (struct sock_filter *)(e + 1);
+	uint64_t page = move_page(s);
+	void (*go)(const struct spt_enter *) =
+		(void *)(page | ((uint64_t)spt_enter & (PAGE - 1)));
 	size_t n = build_filter(s, filter);
 
 	*e = (struct spt_enter){
-		.unmap = { { s->spec.mem_bytes, page }, { page + PAGE, USER_END } },
+		.unmap_from = page + PAGE,
+		.unmap_to = USER_END,
 		.filter = { .len = (unsigned short)n, .filter = filter },
 		.wipe_bytes = (uint64_t)(filter + n) - (uint64_t)e,
 		.entry = s->image.entry,
@@ -186,7 +205,8 @@ _Noreturn static void enter(const struct spt *s, uint64_t free)
 		.boot_info = SPT_BOOT_INFO,
 	};
 	close_rest(s);
-	spt_enter(e);
+	go(e);
+	__builtin_unreachable();
 }
 
 void spt_main(long *stack)

@@ -254,7 +254,7 @@ inside() {
 		check_no_out "neither stack nor vdso nor heap" 'stack|vdso|vvar|heap' own_maps
 		check "its memory, its image, one page of the tender's" [ "$(own_maps |
 			grep -vc -E 'guest-hostile|vsyscall|^(00|e0)')" = 1 ]
-		check_out "and that is code" '^20000006000-20000007000 r-xp .*polder-tender-spt' own_maps
+		check_out "and that is code" '^01010000-01011000 r-xp .*polder-tender-spt' own_maps
 		check_no_out "no page is writable and executable" ' .wx' own_maps
 		check_no_out "no variable of the caller's" "$env" of environ
 		check_no_out "nor its words" 'spec' of cmdline
@@ -292,10 +292,10 @@ attacks() {
 	calls=$(hostile list | sort -u)
 	check "it knows many calls" [ "$(wc -w <<<"$calls")" -gt 80 ]
 	for what in $calls offset-beyond offset-beyond-1 forge-manifest int80-write int80-exit \
-		int80-exit-group vsyscall-time vsyscall-gettimeofday; do
+		int80-exit-group jump-enter vsyscall-time vsyscall-gettimeofday; do
 		check_rc 159 "$what: killed by the filter" hostile "$what"
 	done
-	for what in sysenter read-null read-below read-above read-tender write-enter write-text \
+	for what in sysenter read-null read-below read-above read-tender read-gap read-behind write-enter write-text \
 		write-constant write-vsyscall read-kernel jump-null jump-data jump-constant \
 		jump-stack jump-boot-info jump-zero hlt cli out no-stack; do
 		check_rc 139 "$what: a fault of its own" hostile "$what"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * enter.S - the first and the last instructions of polder-tender-spt.
+ * enter.S - the last instructions of polder-tender-spt.
  *
  * spt_enter (%rdi: struct spt_enter, in the guest's memory) is the one page of the tender
  * that is left when the guest runs. It holds these instructions and nothing else. It uses
@@ -11,12 +11,13 @@
  * Nothing stands between the filter and the guest's first instruction: what the guest
  * gets is its memory, its registers cleared, and the filter.
  */
-#define RANGES 0
-#define FILTER 48
-#define WIPE 64
-#define ENTRY 72
-#define STACK 80
-#define BOOT_INFO 88
+#define UNMAP_FROM 0
+#define UNMAP_TO 8
+#define FILTER 16
+#define WIPE 32
+#define ENTRY 40
+#define STACK 48
+#define BOOT_INFO 56
 
 #define PAGE 4096
 #define SYS_munmap 11
@@ -25,32 +26,17 @@
 #define SECCOMP_SET_MODE_FILTER 1
 #define EPERM 1
 
-	.section .text.start, "ax", @progbits
-	.globl _start
-	.type _start, @function
-_start:
-	xor %ebp, %ebp
-	mov %rsp, %rdi
-	and $-16, %rsp
-	call spt_main
-	hlt
-	.size _start, . - _start
-
 	.section .enter, "ax", @progbits
 	.globl spt_enter
 	.type spt_enter, @function
 spt_enter:
 	mov %rdi, %rbx
-	lea RANGES(%rbx), %r12
-range:
-	mov (%r12), %rdi		/* from */
-	mov 8(%r12), %r13		/* to */
-	test %r13, %r13
-	jz confine
+	mov UNMAP_FROM(%rbx), %rdi
+	mov UNMAP_TO(%rbx), %r13
 rest:
 	mov %r13, %r14
 	sub %rdi, %r14			/* how much at once */
-	jbe next
+	jbe confine
 unmap:
 	mov $SYS_munmap, %eax
 	mov %r14, %rsi
@@ -67,9 +53,6 @@ unmap:
 unmapped:
 	add %r14, %rdi
 	jmp rest
-next:
-	add $16, %r12
-	jmp range
 
 confine:
 	mov $SYS_seccomp, %eax

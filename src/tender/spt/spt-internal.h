@@ -24,6 +24,7 @@
 /* Where things lie in the guest's memory, by the ABI. */
 #define SPT_MEM_MIN 0x10000ull
 #define SPT_BOOT_INFO 0x11000ull
+#define SPT_GAP 0x10000ull /* between the guest's memory and the page of enter.S */
 #define SPT_TIMER_DATA 0xfffffffeull /* of its epoll event */
 
 #define SPT_BAD_SPEC 125
@@ -85,11 +86,8 @@ struct spt_rules {
 size_t spt_filter_build(const struct spt_rules *r, struct sock_filter *ret);
 
 /* enter.S: what it is told, in the guest's memory; it wipes it. */
-struct spt_range {
-	uint64_t start, end; /* of addresses; ends with 0, 0 */
-};
 struct spt_enter {
-	struct spt_range unmap[3];
+	uint64_t unmap_from, unmap_to;
 	struct sock_fprog filter;
 	uint64_t wipe_bytes; /* from this struct on */
 	uint64_t entry, stack, boot_info;

@@ -163,8 +163,17 @@ static void memory(void)
 		(void)peek(g_boot->mem_size);
 	if (g_word("read-tender"))
 		(void)peek(0x20000000000);
-	if (g_word("write-enter")) /* where the tender's last page is */
-		poke((void *)0x20000006000);
+	if (g_word("write-enter")) { /* where the tender's last page is: it can be read */
+		(void)peek(g_boot->mem_size + 0x10000);
+		poke((void *)(g_boot->mem_size + 0x10000));
+	}
+	if (g_word("read-gap"))
+		(void)peek(g_boot->mem_size + 0xffff);
+	if (g_word("read-behind"))
+		(void)peek(g_boot->mem_size + 0x11000);
+	/* It would install a filter if it could, and unmap what it likes. */
+	if (g_word("jump-enter"))
+		((void (*)(const void *))(g_boot->mem_size + 0x10000))(buf);
 	if (g_word("write-text"))
 		poke((void *)(uintptr_t)guest_main);
 	if (g_word("write-constant"))
