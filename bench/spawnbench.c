@@ -67,17 +67,21 @@ static void redirect(const char *word)
 		(void)close(fd);
 }
 
+_Noreturn static void become(char **argv)
+{
+	for (; *argv && is_redirection(*argv); argv++)
+		redirect(*argv);
+	(void)execvp(argv[0], argv);
+	_exit(127);
+}
+
 /* The child shares our memory until it execs: it calls little more than exec and _exit. */
 static pid_t start(char **argv)
 {
 	pid_t pid = vfork(); /* NOLINT: what is measured */
 
-	if (pid == 0) {
-		for (; *argv && is_redirection(*argv); argv++)
-			redirect(*argv);
-		(void)execvp(argv[0], argv);
-		_exit(127);
-	}
+	if (pid == 0)
+		become(argv);
 	return pid;
 }
 

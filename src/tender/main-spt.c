@@ -45,7 +45,6 @@
  *
  * Nothing here allocates; the stack holds a few KiB at most, and the spec is in .bss.
  */
-#include <errno.h>
 #include <sys/mman.h>
 
 #include "tender/spt/spt-internal.h"
@@ -62,59 +61,6 @@ struct boot_info {
 	uint64_t mem_size, kernel_end, cmdline, manifest;
 	int32_t epoll_fd, timer_fd;
 };
-
-_Noreturn static void usage(void)
-{
-	spt_refuse(NULL, SPT_BAD_SPEC, "usage: polder-tender-spt --spec FD", NULL);
-}
-
-static int spec_fd(long *stack)
-{
-	int argc = (int)stack[0];
-	char **argv = (char **)(stack + 1);
-	int fd = 0;
-
-	if (argc != 3 || strcmp(argv[1], "--spec") != 0 || !argv[2][0])
-		usage();
-	for (const char *p = argv[2]; *p; p++) {
-		if (*p < '0' || *p > '9' || fd > 1 << 20)
-			usage();
-		fd = fd * 10 + (*p - '0');
-	}
-	return fd;
-}
-
-/* A closed 0, 1 or 2 would be the number of the next file opened: the image as console. */
-static void open_streams(void)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (SYS2(SYS_fcntl, fd, F_GETFD) == -EBADF &&
-		    sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0) != fd)
-			sys_exit(SPT_BAD_SPEC);
-}
-
-static void read_spec(struct spt *s, int fd)
-{
-	static char buf[USPEC_MAX_BYTES + 1];
-	const char *why;
-	size_t len = 0;
-	long r;
-
-	do {
-		r = sys_read(fd, buf + len, sizeof(buf) - len);
-		len += r > 0 ? (size_t)r : 0;
-	} while (r == -EINTR || (r > 0 && len < sizeof(buf)));
-	if (r < 0)
-		spt_refuse_sys(NULL, SPT_BAD_SPEC, r, "cannot read the spec", NULL);
-	if (uspec_decode(&s->spec, buf, len, &why) != 0) {
-		s->spec.report_fd = -1;
-		spt_refuse(NULL, SPT_BAD_SPEC, why, NULL);
-	}
-	if (fd > 2) /* it is no device's */
-		sys_close(fd);
-	if (s->spec.kind != USPEC_SPT)
-		spt_refuse(s, SPT_BAD_SPEC, "the spec is for polder-tender-hvt", NULL);
-}
 
 /* Manifest, command line and boot info; returns the first address behind. */
 static uint64_t write_boot_info(const struct spt *s)
@@ -213,8 +159,8 @@ void spt_main(long *stack)
 {
 	static struct spt s;
 
-	open_streams();
-	read_spec(&s, spec_fd(stack));
+	spt_streams_open();
+	spt_spec_read(&s, (int)stack[0], (char **)(stack + 1));
 	spt_wait_for_starter(&s);
 	spt_open(&s);
 	spt_privilege_drop(&s);

@@ -50,6 +50,10 @@ _Noreturn void spt_refuse_sys(const struct spt *s, int code, long neg, ...)
 /* Decimal digits of v in buf, which has room for 21 bytes; returns where they begin. */
 const char *spt_number(char *buf, uint64_t v);
 
+/* spec.c */
+void spt_streams_open(void);
+void spt_spec_read(struct spt *s, int argc, char **argv);
+
 /* image.c */
 void spt_image_open(struct spt *s);
 void spt_image_read(struct spt *s);
