@@ -107,12 +107,20 @@ blocks() {
 	is "the base stays" "$sum" "$(cksum <disk)"
 	is "the overlay has the block" X "$(first_of over 65024)"
 	is "and what was beside it" A "$(first_of over 65023)"
-	is "and no more than that" 1 "$(($(stat -c %b over) <= 16))"
+	is "and little more than that" 1 "$(($(stat -c %b over) <= 32))"
+	check_rc 125 "an overlay of another size is refused" \
+		hvt --block disk=over,base=disk,capacity=32768 "${n[@]}" "$DEVICES" disk
+	file over A 65536
+	check_err "and a file that is none" 'overlay must be empty' \
+		hvt --block disk=over,base=disk,capacity=65536 "${n[@]}" "$DEVICES" disk
 	file base A 4096
 	file over A 0
 	check "a base of one block" hvt --block disk=over,base=base,size=4096 "${n[@]}" "$DEVICES" disk
 	check "the overlay taken up again" \
 		hvt --block disk=over,base=base,size=4096 "${n[@]}" "$DEVICES" disk-again
+	me cp --sparse=always over copy
+	check "and a copy of it" \
+		hvt --block disk=copy,base=base,size=4096 "${n[@]}" "$DEVICES" disk-again
 
 	file short A 512
 	check_rc 125 "more than the file has is refused" \

@@ -46,7 +46,8 @@ static struct hvt_device block(int fd, int base_fd, bool read_only)
 					       .ro = read_only,
 					       .capacity = CAPACITY,
 					       .block_size = 512,
-					       .chunk_bytes = 4096 } };
+					       .chunk_bytes = 4096,
+					       .map_end = CAPACITY + 64 } };
 }
 
 static int set_up(void **state)
@@ -134,6 +135,8 @@ static void test_what_is_only_read(void **state)
 	assert_int_equal(attempt(SYS_pwrite64, base, AT(buf), 512, 0), STOPPED);
 	assert_int_equal(attempt(SYS_pwrite64, over, AT(buf), 4096, 0), 0);
 	assert_int_equal(attempt(SYS_pwrite64, over, AT(buf), 4097, 0), STOPPED);
+	assert_int_equal(attempt(SYS_pwrite64, over, AT(buf), 1, CAPACITY + 63), 0);
+	assert_int_equal(attempt(SYS_pwrite64, over, AT(buf), 1, CAPACITY + 64), STOPPED);
 }
 
 static void test_streams(void **state)

@@ -5,11 +5,12 @@
  * A block device is a descriptor: a file, a disk, /dev/zero for one that is null. What
  * lies behind the end of a short file reads as zeros.
  *
- * Copy-on-write: base is only read, fd takes what is written, at the same offsets. Whole
- * chunks go there: the first write to a chunk fetches the rest of it from base. A chunk
- * is never smaller than what the file system allocates, so that the holes of fd are
- * exactly the chunks that are still base's; the bitmap is read off them at the start, and
- * a device can be taken up again with nothing but the two files.
+ * Copy-on-write: base is only read. fd, the overlay, takes what is written, at the same
+ * offsets, by whole chunks: the first write to a chunk fetches the rest of it from base.
+ * Behind the device's bytes the overlay has a head and a map, a bit for each chunk that is
+ * in it, so that it can be taken up again later. A chunk is written before its bit is: what
+ * is killed in between has not happened. The map is the overlay's own business, and no
+ * hole means anything: a copy of the file is as good.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -19,65 +20,16 @@
 #include "tender/hvt/hvt.h"
 
 #define CHUNK_MIN 4096u
-#define CHUNK_MAX (4u << 20)
+
+struct map_head {
+	char magic[8];
+	uint32_t chunk_bytes, zero;
+	uint64_t capacity, reserved;
+};
 
 static bool in_overlay(const struct hvt_block *b, uint64_t chunk)
 {
 	return b->bitmap[chunk / 8] >> (chunk % 8) & 1;
-}
-
-static void mark(struct hvt_block *b, uint64_t chunk)
-{
-	b->bitmap[chunk / 8] |= (uint8_t)(1u << (chunk % 8));
-}
-
-/* The chunks that fd holds already. */
-static int read_holes(struct hvt_block *b, struct err *err)
-{
-	off_t at = 0, end;
-
-	while ((uint64_t)at < b->capacity) {
-		at = lseek(b->fd, at, SEEK_DATA);
-		if (at < 0 && errno == ENXIO)
-			return 0;
-		end = at < 0 ? -1 : lseek(b->fd, at, SEEK_HOLE);
-		if (end < 0)
-			return err_sys(err, "cannot tell which parts of a block device's "
-					    "overlay are written");
-		for (uint64_t c = (uint64_t)at / b->chunk_bytes;
-		     c * b->chunk_bytes < MIN((uint64_t)end, b->capacity); c++)
-			mark(b, c);
-		at = end;
-	}
-	return 0;
-}
-
-int hvt_block_cow(struct hvt_block *b, struct err *err)
-{
-	uint64_t n;
-	struct stat st;
-
-	if (fstat(b->fd, &st) < 0)
-		return err_sys(err, "cannot look at a block device's overlay");
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, PE_REFUSED,
-			       "a block device's overlay must be a regular file");
-	b->chunk_bytes = CHUNK_MIN;
-	while (b->chunk_bytes < CHUNK_MAX && (b->chunk_bytes < (uint64_t)st.st_blksize ||
-					      b->chunk_bytes < b->block_size))
-		b->chunk_bytes *= 2;
-	if (b->chunk_bytes < (uint64_t)st.st_blksize)
-		return err_set(err, PE_REFUSED,
-			       "the file system of a block device's overlay allocates "
-			       "more than 4 MiB at a time");
-	n = b->capacity / b->chunk_bytes + 1;
-	/* One piece: the bitmap, then room for a chunk. Untouched parts cost nothing. */
-	b->bitmap = mmap(NULL, n / 8 + 1 + b->chunk_bytes, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (b->bitmap == MAP_FAILED)
-		return err_sys(err, "no memory for the map of a block device");
-	b->chunk = b->bitmap + n / 8 + 1;
-	return read_holes(b, err);
 }
 
 /* All of it, with zeros where the file has ended. */
@@ -116,6 +68,63 @@ static bool write_at(int fd, const uint8_t *data, uint64_t len, uint64_t offset)
 	return true;
 }
 
+static bool mark(struct hvt_block *b, uint64_t chunk)
+{
+	uint8_t *byte = &b->bitmap[chunk / 8], bit = (uint8_t)(1u << (chunk % 8));
+
+	*byte |= bit;
+	if (write_at(b->fd, byte, 1, b->map_at + sizeof(struct map_head) + chunk / 8))
+		return true;
+	*byte &= (uint8_t)~bit;
+	return false;
+}
+
+/* An overlay that is empty is given a head; another must have been this device's. */
+static int take_up(struct hvt_block *b, uint64_t map_bytes, struct err *err)
+{
+	struct map_head want = { .magic = "POLDERCW",
+				 .chunk_bytes = b->chunk_bytes,
+				 .capacity = b->capacity },
+			have;
+	struct stat st;
+
+	if (fstat(b->fd, &st) < 0)
+		return err_sys(err, "cannot look at a block device's overlay");
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, PE_REFUSED,
+			       "a block device's overlay must be a regular file");
+	if (st.st_size == 0) {
+		if (write_at(b->fd, (const uint8_t *)&want, sizeof(want), b->map_at))
+			return 0;
+		return err_sys(err, "cannot write to a block device's overlay");
+	}
+	if (!read_at(b->fd, (uint8_t *)&have, sizeof(have), b->map_at) ||
+	    !read_at(b->fd, b->bitmap, map_bytes, b->map_at + sizeof(have)))
+		return err_sys(err, "cannot read a block device's overlay");
+	if (memcmp(&have, &want, sizeof(have)) != 0)
+		return err_set(err, PE_REFUSED,
+			       "a block device's overlay must be empty, or be what a "
+			       "device of the same size has left");
+	return 0;
+}
+
+int hvt_block_cow(struct hvt_block *b, struct err *err)
+{
+	uint64_t map_bytes;
+
+	b->chunk_bytes = MAX(CHUNK_MIN, b->block_size);
+	map_bytes = b->capacity / b->chunk_bytes / 8 + 1;
+	b->map_at = (b->capacity + b->chunk_bytes - 1) / b->chunk_bytes * b->chunk_bytes;
+	b->map_end = b->map_at + sizeof(struct map_head) + map_bytes;
+	/* One piece: the map, then room for a chunk. Untouched parts cost nothing. */
+	b->bitmap = mmap(NULL, map_bytes + b->chunk_bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (b->bitmap == MAP_FAILED)
+		return err_sys(err, "no memory for the map of a block device");
+	b->chunk = b->bitmap + map_bytes;
+	return take_up(b, map_bytes, err);
+}
+
 /* One block, to a chunk that may still be base's. */
 static bool cow_write(struct hvt_block *b, const uint8_t *data, uint64_t offset)
 {
@@ -127,10 +136,7 @@ static bool cow_write(struct hvt_block *b, const uint8_t *data, uint64_t offset)
 	if (!read_at(b->base, b->chunk, len, start))
 		return false;
 	memcpy(b->chunk + (offset - start), data, b->block_size);
-	if (!write_at(b->fd, b->chunk, len, start))
-		return false;
-	mark(b, chunk);
-	return true;
+	return write_at(b->fd, b->chunk, len, start) && mark(b, chunk);
 }
 
 static bool one_block(struct hvt_block *b, uint8_t *data, uint64_t offset, bool write)

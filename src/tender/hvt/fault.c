@@ -109,6 +109,23 @@ void hvt_tell_fault(const struct hvt *h)
 	tell(h->report_fd, &r);
 }
 
+/* A guest that gives up may say where its exception was, in this form. */
+struct trap {
+	uint64_t cr2, code, rip, cs, flags, rsp, ss;
+};
+
+static void trapped(const struct hvt *h, struct kvm_regs *r)
+{
+	struct trap t;
+
+	if (h->fault.code != 0 || h->cookie == 0)
+		return;
+	memcpy(&t, h->gate.base + h->cookie, sizeof(t)); /* halt() has checked it */
+	r->rip = t.rip;
+	r->rsp = t.rsp;
+	r->rflags = t.flags;
+}
+
 static void core_status(const struct hvt *h, struct elf_prstatus *st)
 {
 	struct kvm_regs r;
@@ -116,6 +133,7 @@ static void core_status(const struct hvt *h, struct elf_prstatus *st)
 	struct user_regs_struct u;
 
 	(void)registers(h, &r, &s);
+	trapped(h, &r);
 	u = (struct user_regs_struct){ .r15 = r.r15,
 				       .r14 = r.r14,
 				       .r13 = r.r13,

@@ -29,8 +29,10 @@ struct hvt_block {
 	bool ro;
 	uint64_t capacity;
 	uint32_t block_size;
-	/* Copy-on-write, by chunks: a set bit says that the chunk is in fd. */
+	/* Copy-on-write, by chunks: a set bit says that the chunk is in fd, whose last
+	 * bytes, [map_at, map_end), are the same map. */
 	uint32_t chunk_bytes;
+	uint64_t map_at, map_end;
 	uint8_t *bitmap, *chunk;
 };
 

@@ -169,7 +169,8 @@ static void allow_streams(struct prog *p, const struct hvt *h, bool write)
 	call_end(p, begin);
 }
 
-/* Blocks: inside of the device, a block or (copy-on-write) a chunk at a time. */
+/* Blocks: inside of the device, a block or (copy-on-write) a chunk at a time; and the map
+ * behind an overlay. */
 static void allow_blocks(struct prog *p, const struct hvt *h, bool write)
 {
 	unsigned begin = call_begin(p, write ? SYS_pwrite64 : SYS_pread64);
@@ -177,14 +178,16 @@ static void allow_blocks(struct prog *p, const struct hvt *h, bool write)
 	load(p, ARG_LOW(0));
 	for (uint32_t i = 0; i < h->n_devices; i++) {
 		const struct hvt_block *b = &h->device[i].block;
-		uint32_t count = b->base >= 0 ? b->chunk_bytes : b->block_size;
+		uint64_t last = b->capacity - b->block_size;
 
 		if (h->device[i].type != SOLO5_BLOCK)
 			continue;
-		if (!write || !b->ro)
-			allow_fd_within(p, b->fd, count, b->capacity - b->block_size);
+		if (b->base >= 0)
+			allow_fd_within(p, b->fd, b->chunk_bytes, b->map_end - 1);
+		else if (!write || !b->ro)
+			allow_fd_within(p, b->fd, b->block_size, last);
 		if (!write)
-			allow_fd_within(p, b->base, count, b->capacity - b->block_size);
+			allow_fd_within(p, b->base, b->chunk_bytes, last);
 	}
 	if (write)
 		allow_fd_within(p, h->core_fd, CORE_PIECE, h->gate.size);
