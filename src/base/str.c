@@ -32,6 +32,11 @@ static bool grow(struct str *s, size_t more)
 	return true;
 }
 
+void str_reserve(struct str *s, size_t more)
+{
+	(void)grow(s, more);
+}
+
 void str_addn(struct str *s, const void *bytes, size_t n)
 {
 	if (!grow(s, n))

@@ -34,6 +34,8 @@ void str_vaddf(struct str *s, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
  * (0: all), and "…" says that there was more. */
 void str_add_printable(struct str *s, const char *text, size_t max);
 void str_clear(struct str *s);
+/* Makes room for that many bytes at once, where it is known about how many will come. */
+void str_reserve(struct str *s, size_t more);
 /* Moves the text out ("" if nothing was added); NULL if memory ran out. */
 char *str_take(struct str *s);
 const char *str_text(const struct str *s);

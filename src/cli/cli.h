@@ -69,6 +69,13 @@ bool cli_relay(int fd, bool detachable, void (*on_resize)(void *, uint16_t, uint
 	       void *userdata);
 void cli_window(uint16_t *ret_rows, uint16_t *ret_cols);
 
+/* What ends with the process is not freed before; but where leaks are looked for. */
+#if defined(__SANITIZE_ADDRESS__)
+#define CLI_LEAVES_FREEING false
+#else
+#define CLI_LEAVES_FREEING true
+#endif
+
 extern const char cli_run_options[]; /* what its usage lists */
 int cmd_run(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);

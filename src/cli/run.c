@@ -93,7 +93,7 @@ struct run {
 	struct genv *env;
 	const char *name, *spec_file, *core_file;
 	char cwd[PATH_MAX];
-	bool rm, background, json, weaker, verbose;
+	bool rm, background, json, weaker, verbose, exits;
 	struct reg_entry *again;
 };
 
@@ -405,6 +405,7 @@ static int write_spec(struct run *run, const struct launch *l, int *ret_code,
 static int launch(struct run *run, int *ret_code, struct err *err)
 {
 	struct launch l = { .env = run->env,
+			    .exits = run->exits,
 			    .reg = run->st.reg,
 			    .places = &run->st.places,
 			    .composition = "",
@@ -453,7 +454,7 @@ static bool wants_manifest(int argc, char **argv)
 
 int cmd_run(int argc, char **argv)
 {
-	struct run run = { .name = NULL };
+	struct run run = { .exits = CLI_LEAVES_FREEING };
 	struct err err = ERR_INIT;
 	int code = EXIT_OURS, r;
 
@@ -473,6 +474,10 @@ int cmd_run(int argc, char **argv)
 		r = launch(&run, &code, &err);
 	if (r != 0)
 		(void)cli_fail(&err);
+	if (run.exits) {
+		cli_notes(&run.st);
+		return code;
+	}
 	reg_entry_free(run.again);
 	graph_free(run.g);
 	cli_close(&run.st);

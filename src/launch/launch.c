@@ -67,6 +67,15 @@ static void find_programs(struct start *st)
 		*slash = '\0';
 }
 
+static bool grants_files(const struct genv *e)
+{
+	bool any = e->root || e->image;
+
+	for (size_t i = 0; i < e->n_bindings; i++)
+		any |= e->bindings[i].iface == IF_DIR;
+	return any;
+}
+
 static const char *console_word(const struct genv *e)
 {
 	const struct binding *b = genv_binding(e, "console");
@@ -283,7 +292,8 @@ static int plan(struct start *st, struct err *err)
 	st->cx.open_server = open_server;
 	st->cx.join = join;
 	st->cx.userdata = st;
-	find_programs(st);
+	if (grants_files(e)) /* else nobody asks for them */
+		find_programs(st);
 	if (e->image)
 		return plan_unikernel(st, err);
 	return server_plan(&st->spec, e, &st->cx, err);
@@ -468,6 +478,8 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 				  .ready_fd = st->ready_fd,
 				  .notify_fd = st->notify_fd,
 				  .background = background,
+				  .exits = st->l->exits && !background &&
+					   !st->l->env->image,
 				  .cgroup_name = st->cgroup_name,
 				  .status = status,
 				  .ending = ending,
@@ -583,7 +595,10 @@ int launch_foreground(const struct launch *l, int *ret_code, struct err *err)
 	}
 	if (conclude(&st, ran, status_, &after) != 0 && r == 0)
 		r = err_set(err, PE_BUSY, "%s", after.text);
-	release(&st);
+	if (l->exits && !l->env->image)
+		sandbox_fini(&st.sandbox);
+	else
+		release(&st);
 	*ret_code = r != 0 ? code : exit_code(status_);
 	return r;
 }

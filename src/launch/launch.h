@@ -29,6 +29,7 @@ struct launch {
 	bool accept_weaker;
 	bool verbose; /* a unikernel's fault is told with its registers */
 	int core_fd;  /* for a unikernel's core file; 0: none. Borrowed */
+	bool exits; /* the process ends right after, and frees what is its own with that */
 	int end_fd; /* in the background: told its wait status, a u32, at its end; 0: none */
 	struct err *note; /* a sentence beside a success; NULL: not wanted */
 	const struct reg_entry

@@ -12,6 +12,7 @@
 #include "sandbox/sandbox-internal.h"
 
 #define FDS_AT_ONCE 200u
+#define SPEC_USUAL 7000u /* bytes that are enough for most */
 
 /* One byte, and up to FDS_AT_ONCE descriptors. */
 static int send_fds(int chan, const int *fds, size_t n)
@@ -42,22 +43,20 @@ static int receive_fds(int chan, int *fds, size_t n)
 	return 0;
 }
 
-static int send_bytes(int chan, const struct spec_head *head, const struct str *body)
+/* The head and what follows it, in one message if it is short. */
+static int send_bytes(int chan, const struct str *message)
 {
-	char message[sizeof(*head) + SPEC_INLINE];
+	const size_t head = sizeof(struct spec_head);
 	auto_fd file = -1;
 
-	memcpy(message, head, sizeof(*head));
-	if (body->len <= SPEC_INLINE) {
-		memcpy(message + sizeof(*head), body->p, body->len);
-		return fd_send(chan, message, sizeof(*head) + body->len, NULL, 0, NULL);
-	}
+	if (message->len - head <= SPEC_INLINE)
+		return fd_send(chan, message->p, message->len, NULL, 0, NULL);
 	file = memfd_create("spec", MFD_CLOEXEC);
 	if (file < 0)
 		return -errno;
-	if (fd_write_all(file, body->p, body->len, NULL) != 0)
+	if (fd_write_all(file, message->p + head, message->len - head, NULL) != 0)
 		return -EIO;
-	return fd_send(chan, message, sizeof(*head), &file, 1, NULL);
+	return fd_send(chan, message->p, head, &file, 1, NULL);
 }
 
 /* Which mounts have a descriptor is part of the message: a bit for each. */
@@ -76,7 +75,7 @@ static size_t list_fds(const struct spec *s, int *fds)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < s->n_mounts; i++)
+	for (size_t i = 0; i < s->n_mounts && i < SPEC_MAX_MOUNTS; i++)
 		if (s->mounts[i].fd >= 0)
 			fds[n++] = s->mounts[i].fd;
 	return n;
@@ -93,22 +92,22 @@ static int told(int r, struct err *err)
 int spec_send(int chan, const struct spec *s, bool maps, struct err *err)
 {
 	struct spec_head head = { .kind = INIT_SPEC, .flags = s->flags, .maps = maps };
-	auto_free int *fds = calloc(1 + s->n_mounts, sizeof(*fds));
 	struct spec plain = *s;
-	auto_str body = STR_INIT;
-	int r;
+	auto_str message = STR_INIT;
+	int fds[SPEC_MAX_MOUNTS], r;
 
-	if (!fds)
-		return err_oom(err);
 	plain.flags &= SPEC_FLAGS_ALL;
 	head.n_fds = (uint32_t)list_fds(s, fds);
-	spec_encode(&plain, &body);
-	head.len = (uint32_t)body.len;
-	add_mask(s, &body);
-	head.body = (uint32_t)body.len;
-	if (body.failed)
+	str_reserve(&message, SPEC_USUAL);
+	str_addn(&message, &head, sizeof(head));
+	spec_encode(&plain, &message);
+	head.len = (uint32_t)(message.len - sizeof(head));
+	add_mask(s, &message);
+	head.body = (uint32_t)(message.len - sizeof(head));
+	if (message.failed)
 		return err_oom(err);
-	r = send_bytes(chan, &head, &body);
+	memcpy(message.p, &head, sizeof(head));
+	r = send_bytes(chan, &message);
 	return told(r == 0 ? send_fds(chan, fds, head.n_fds) : r, err);
 }
 

@@ -93,6 +93,8 @@ void registry_close(struct registry *reg)
 
 const char *registry_notes(struct registry *reg)
 {
+	if (reg->notes.len == 0)
+		return "";
 	free(reg->notes_out);
 	reg->notes_out = str_take(&reg->notes);
 	return reg->notes_out ? reg->notes_out : "";

@@ -279,14 +279,17 @@ static void finish(struct tender *t)
 	}
 	t->ops->fini(t);
 	cgroup_remove(&t->cgroup);
+	console_close(t);
+	control_ended(t);
+	control_unlist(t);
+	if (t->job->exits)
+		return;
 	if (t->stop_timer.fd >= 0)
 		(void)close(t->stop_timer.fd);
 	if (t->deadline.fd >= 0)
 		(void)close(t->deadline.fd);
-	console_close(t);
 	if (t->signals.fd >= 0)
 		(void)close(t->signals.fd);
-	control_ended(t);
 	control_close(t);
 	loop_fini(&t->loop);
 }

@@ -42,6 +42,7 @@ struct tender_job {
 	const struct tender_expose *exposes;
 	size_t n_exposes;
 	const char *cgroup_name; /* as recorded before */
+	bool exits;              /* the process ends next: what is its own is not freed */
 	bool ret_timed_out;      /* set: it was killed by its time limit */
 
 	/* A unikernel: spec has what the core reads, this the rest. */
