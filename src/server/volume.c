@@ -132,7 +132,6 @@ static int in_memory(struct unikernel *u, struct uspec_device *d, struct err *er
 	return unikernel_keep(u, d->fd, err);
 }
 
-/* One that was there before keeps its size: what is in it counts on it. */
 static int on_disk(struct unikernel *u, struct uspec_device *d, const struct binding *b,
 		   const struct server_ctx *cx, struct err *err)
 {
@@ -149,19 +148,22 @@ static int on_disk(struct unikernel *u, struct uspec_device *d, const struct bin
 		return r;
 	if (fstat(d->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(err, PE_REFUSED, "'%s' is no regular file", path);
-	if ((uint64_t)st.st_size > d->capacity)
-		return err_set(err, PE_REFUSED,
-			       "%s: the volume was made with %llu bytes and cannot "
-			       "become smaller",
-			       b->slot, (unsigned long long)st.st_size);
 	return 0;
 }
 
+/* One that was there before keeps its size: what is in it counts on it. (An overlay says
+ * in itself for what size it was made, and its tender reads that.) */
 static int fresh(struct unikernel *u, struct uspec_device *d, const struct binding *b,
 		 const struct server_ctx *cx, struct err *err)
 {
 	int r = cx->own_dirs ? on_disk(u, d, b, cx, err) : in_memory(u, d, err);
+	struct stat st;
 
+	if (r == 0 && fstat(d->fd, &st) == 0 && (uint64_t)st.st_size > d->capacity)
+		r = err_set(err, PE_REFUSED,
+			    "%s: the volume was made with %llu bytes and cannot become "
+			    "smaller",
+			    b->slot, (unsigned long long)st.st_size);
 	if (r == 0 && ftruncate(d->fd, (off_t)d->capacity) < 0)
 		r = err_sys(err, "%s: cannot give the volume %llu bytes", b->slot,
 			    (unsigned long long)d->capacity);
@@ -246,7 +248,7 @@ static int own_volume(struct unikernel *u, struct uspec_device *d,
 	if (!base)
 		return fresh(u, d, b, cx, err);
 	d->flags |= USPEC_DEV_COW;
-	/* Its holes are what is still the base's, so it begins as nothing. */
+	/* It begins as nothing; its tender makes of it what it needs. */
 	return cx->own_dirs ? on_disk(u, d, b, cx, err) : in_memory(u, d, err);
 }
 
