@@ -15,9 +15,16 @@ starts solo5-start TENDER image=IMAGE WORD..., and for each WHAT checks one thin
 	orphan	the starter dies without a word: so does the guest
 	late	the starter is dead before the tender looks
 	traced	the tender waits for its tracer
+	stopped	SIGSTOP and SIGCONT, and it ends as it would have
+	stopped_flood	the same, while it writes
+	tap	as echo, by a TAP interface (in a network namespace of the caller's)
+	tap_headers	prints what a TAP with headers before its frames is answered with
+	tun	the same of a TUN
 	report	prints what comes over the report descriptor
 """
+import fcntl
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -195,9 +202,70 @@ def traced(words):
     end(p, 125)
 
 
-def report(words):
+def stop_and_go(p):
+    for _ in range(5):
+        time.sleep(0.05)
+        os.kill(p.pid, signal.SIGSTOP)
+        time.sleep(0.02)
+        os.kill(p.pid, signal.SIGCONT)
+
+
+def stopped(words):
+    p = start(words)
+    stop_and_go(p)
+    end(p, 0, "waited ")
+
+
+def stopped_flood(words):
+    p = start(words)
+    stop_and_go(p)
+    if p.poll() is not None or len(p.stdout.read(1 << 20)) < 1 << 20:
+        fail("it did not go on", p)
+    p.kill()
+
+
+def open_tap(flags, kind=2):
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(fd, 0x400454CA, struct.pack("16sH22x", b"tap0", kind | flags))
+    return fd
+
+
+def tap(words):
+    fd = open_tap(0x1000)
+    ours = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
+    fcntl.ioctl(ours, 0x8914, struct.pack("16sH22x", b"tap0", 1))  # up
+    ours.bind(("tap0", 0x88B5))
+    ours.settimeout(10)
+    p = start([*words, "cmdline=n=1000 any=1 ms=10000", f"net=service,fd={fd}"], [fd])
+    # Others may send on it, too: until ours comes back, changed.
+    frame = bytes([2, 0x42]) + bytes(10) + b"\x88\xb5" + b"test" * 20
+    for _ in range(50):
+        ours.send(frame)
+        try:
+            ours.settimeout(0.2)
+            while ours.recv(2000) != bytes([0x42, 2]) + frame[2:]:
+                pass
+            break
+        except TimeoutError:
+            continue
+    else:
+        fail("nothing came back", p)
+    p.kill()
+
+
+def tap_headers(words):
+    fd = open_tap(0x5000)
+    report([*words, f"net=service,fd={fd}"], [fd])
+
+
+def tun(words):
+    fd = open_tap(0x1000, 1)
+    report([*words, f"net=service,fd={fd}"], [fd])
+
+
+def report(words, more=()):
     ours, theirs = os.pipe()
-    p = start([*words, f"report={theirs}"], [theirs])
+    p = start([*words, f"report={theirs}"], [theirs, *more])
     os.close(theirs)
     data = os.read(ours, 4096)
     out, err = p.communicate(timeout=20)

@@ -63,32 +63,36 @@ volumes() {
 	local vol
 	disk "$WORK/disk" 65536 a
 	vol=block=storage,path=$WORK/disk,size=64K
-	check_out "capacity and block size" '^65536 512$' spt block $vol cmdline=size
-	check_out "of 4096" '^65536 4096$' spt block $vol,bs=4096 cmdline=size
-	check_out "a block is read" '^a{511}$' spt block $vol cmdline='read at=127'
-	check "a block is written" spt block $vol cmdline='write at=127 c=98'
-	check_out "and read again" '^b{511}$' spt block $vol cmdline='read at=127'
-	check_out "the one before is as it was" '^a{511}$' spt block $vol cmdline='read at=126'
+	check_out "capacity and block size" '^65536 512$' spt block "$vol" cmdline=size
+	check_out "of 4096" '^65536 4096$' spt block "$vol,bs=4096" cmdline=size
+	check_out "a block is read" '^a{511}$' spt block "$vol" cmdline='read at=127'
+	check "a block is written" spt block "$vol" cmdline='write at=127 c=98'
+	check_out "and read again" '^b{511}$' spt block "$vol" cmdline='read at=127'
+	check_out "the one before is as it was" '^a{511}$' spt block "$vol" cmdline='read at=126'
 	check "the file has it" [ "$(tail -c 512 "$WORK/disk" | tr -d b | wc -c)" = 0 ]
-	check_out "all of it" '^6357504$' spt block $vol cmdline=sum
-	check_out "in blocks of 32768" '^6357504$' spt block $vol,bs=32768 cmdline=sum
+	check_out "all of it" '^6357504$' spt block "$vol" cmdline=sum
+	check_out "in blocks of 32768" '^6357504$' spt block "$vol,bs=32768" cmdline=sum
 	check_out "less than the file has" '^32768 512$' \
 		spt block block=storage,path="$WORK/disk",size=32K cmdline=size
 	check_rc 159 "and not beyond that" \
 		spt block block=storage,path="$WORK/disk",size=32K cmdline='read at=64'
 	check_rc 10 "read-only: a write is refused, and the guest lives" \
-		spt block $vol,ro cmdline='write at=0 c=99'
-	check_out "and nothing changed" '^a{511}$' spt block $vol,ro cmdline='read at=0'
+		spt block "$vol,ro" cmdline='write at=0 c=99'
+	check_out "and nothing changed" '^a{511}$' spt block "$vol,ro" cmdline='read at=0'
 	check_rc 10 "read-only by a descriptor that could" me bash -c "solo5-start polder-tender-spt \
 		image=$G/guest-block.spt block=storage,fd=9,size=64K,ro cmdline='write at=0' 9<>$WORK/disk"
-	check_out "and nothing changed" '^a{511}$' spt block $vol,ro cmdline='read at=0'
+	check_out "and nothing changed" '^a{511}$' spt block "$vol,ro" cmdline='read at=0'
 	check "by a descriptor" me bash -c "solo5-start polder-tender-spt image=$G/guest-block.spt \
 		block=storage,fd=4,size=64K cmdline='write at=1 c=100' 4<>$WORK/disk"
-	check_out "it was written" '^d{511}$' spt block $vol,ro cmdline='read at=1'
+	check_out "it was written" '^d{511}$' spt block "$vol,ro" cmdline='read at=1'
 	check_out "/dev/zero has zeros" '^0$' \
 		spt block block=storage,path=/dev/zero,size=64K cmdline=sum
 	check "and forgets what is written" \
 		spt block block=storage,path=/dev/zero,size=64K cmdline='write at=1'
+}
+
+on_tap() { # WHAT: in a network namespace of its own
+	me unshare -n solo5.py polder-tender-spt "$G/guest-net.spt" "$1"
 }
 
 nets() {
@@ -98,6 +102,12 @@ nets() {
 	disk "$WORK/b1" 4096 x
 	disk "$WORK/b2" 8192 y
 	disk "$WORK/b3" 65536 z
+	if [ "$ME" = root ]; then
+		check "a TAP" on_tap tap
+		check_out "one with headers is refused" "^1 125 device 'service': a net device needs" \
+			on_tap tap_headers
+		check_out "a TUN is refused" "^1 125 device 'service': a net device needs" on_tap tun
+	fi
 	check "several devices in another order" side many many \
 		block=b3,path="$WORK/b3",size=64K,bs=4096,ro block=b1,path="$WORK/b1",size=4K \
 		block=b2,path="$WORK/b2",size=8K,bs=4096
@@ -205,14 +215,14 @@ specs() {
 	refused 125 "host's clock" "a clock of its own" spt hello start=1
 	refused 125 "'storage' that the spec does not bind" "a device not bound" spt block
 	refused 125 "'more' that the image does not declare" "one too many" \
-		spt block $vol block=more,path=/dev/zero,size=64K
+		spt block "$vol" block=more,path=/dev/zero,size=64K
 	refused 125 "'storage' is a block device, and bound to a net" "the wrong type" \
 		spt block net=storage
 	refused 125 "'service' is a net device, and bound to a block" "the other way round" \
 		spt net block=service,path="$WORK/disk",size=64K
 	refused 125 "smaller than its capacity" "a file that is too small" \
 		spt block block=storage,path="$WORK/disk",size=128K
-	refused 125 "power of two" "an odd block size" spt block $vol,bs=768
+	refused 125 "power of two" "an odd block size" spt block "$vol,bs=768"
 	refused 125 "cannot be written" "a descriptor for reading" me bash -c \
 		"solo5-start polder-tender-spt image=$G/guest-block.spt block=storage,fd=9,size=64K 9<$WORK/disk"
 	refused 125 "cannot be read" "a descriptor for writing" me bash -c \
@@ -280,6 +290,9 @@ together() {
 	check "it dies with its starter" side hostile orphan \
 		block=storage,path=/dev/zero,size=64K net=service
 	check "a starter that is gone already" side hello late
+	check "stopped, it goes on where it was" side clock stopped cmdline=ms=600
+	check "stopped while it writes, too" side hostile stopped_flood \
+		block=storage,path=/dev/zero,size=64K net=service cmdline=flood
 	check_out "it waits for its tracer" '^hello' side hello traced
 }
 
@@ -292,13 +305,17 @@ attacks() {
 	calls=$(hostile list | sort -u)
 	check "it knows many calls" [ "$(wc -w <<<"$calls")" -gt 80 ]
 	for what in $calls offset-beyond offset-beyond-1 forge-manifest int80-write int80-exit \
-		int80-exit-group jump-enter vsyscall-time vsyscall-gettimeofday; do
+		int80-exit-group jump-enter; do
 		check_rc 159 "$what: killed by the filter" hostile "$what"
 	done
-	for what in sysenter read-null read-below read-above read-tender read-gap read-behind write-enter write-text \
+	for what in read-null read-below read-above read-tender read-gap read-behind write-enter write-text \
 		write-constant write-vsyscall read-kernel jump-null jump-data jump-constant \
 		jump-stack jump-boot-info jump-zero hlt cli out no-stack; do
 		check_rc 139 "$what: a fault of its own" hostile "$what"
+	done
+	# What these are is for the processor, and for how the kernel was started, to say.
+	for what in sysenter vsyscall-time vsyscall-gettimeofday; do
+		check_rc_of "159 139 132" "$what: the end" hostile "$what"
 	done
 	check_rc 135 "non-canonical-stack" hostile non-canonical-stack
 	check_rc 132 "ud2" hostile ud2
@@ -316,6 +333,15 @@ attacks() {
 	check_rc 143 "it never yields, and is told to end" ended TERM spin
 	check_rc 137 "or killed" ended KILL spin
 	check_rc 143 "it sleeps without a stack, and is told to end" ended TERM no-stack-sleep
+}
+check_rc_of() { # "STATUS…" WHAT CMD…
+	local any=$1 what=$2
+	shift 2
+	lib_run "$@"
+	case " $any " in
+	*" $RC "*) pass "$what" ;;
+	*) fail "$what" "$(lib_story "one of $any" "$@")" ;;
+	esac
 }
 ended() { # SIGNAL WHAT
 	me bash -c "solo5-start polder-tender-spt image=$G/guest-hostile.spt \

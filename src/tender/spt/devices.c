@@ -82,7 +82,8 @@ static void must_be_open(const struct spt *s, int fd)
 			   spt_number(digits, (uint64_t)fd), ", which is not open", NULL);
 }
 
-/* Else what is opened by its path could get the number that another device names. */
+/* Else what is opened by its path could get a number that the spec names: that of another
+ * device, or of where a refusal is told. */
 static void check_inherited(const struct spt *s)
 {
 	bool by_path = s->spec.image_fd < 0;
@@ -93,6 +94,8 @@ static void check_inherited(const struct spt *s)
 		return;
 	must_be_open(s, s->spec.image_fd);
 	must_be_open(s, s->spec.alive_fd);
+	if (s->spec.report_fd >= 0 && SYS2(SYS_fcntl, s->spec.report_fd, F_GETFD) < 0)
+		sys_exit(SPT_BAD_SPEC); /* nobody to tell */
 	for (uint32_t i = 0; i < s->spec.n_devices; i++) {
 		must_be_open(s, s->spec.devices[i].fd);
 		must_be_open(s, s->spec.devices[i].base);
@@ -162,14 +165,14 @@ static void check_block(const struct spt *s, const struct uspec_device *d)
 		refuse(s, d, "its file is smaller than its capacity");
 }
 
+/* Whether frames have the other header (IFF_NO_PI) the kernel does not tell. */
 static bool is_tap(int fd, const struct stat *st)
 {
 	struct ifreq r = { 0 };
-	short want = IFF_TAP | IFF_NO_PI;
 
 	return S_ISCHR(st->st_mode) && st->st_rdev == DEV_TUN &&
 	       SYS3(SYS_ioctl, fd, TUNGETIFF, &r) == 0 &&
-	       (r.ifr_flags & (want | IFF_VNET_HDR)) == want;
+	       (r.ifr_flags & (IFF_TAP | IFF_VNET_HDR)) == IFF_TAP;
 }
 
 static bool is_datagrams(int fd, const struct stat *st)
