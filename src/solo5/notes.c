@@ -136,7 +136,7 @@ int solo5_image_check(const struct solo5_image *im, uint64_t mem_bytes,
 static void write_entry(uint8_t *e, const char *name, uint32_t type,
 			const struct solo5_attached *v)
 {
-	memcpy(e, name, strlen(name));
+	memcpy(e, name, SOLO5_NAME_BYTES);
 	le_put(e + 68, type, 4);
 	if (type == SOLO5_BLOCK) {
 		le_put(e + 72, v->capacity, 8);

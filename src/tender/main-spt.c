@@ -127,7 +127,7 @@ static uint64_t move_page(const struct spt *s)
 	long r = SYS5(SYS_mremap, from, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
 
 	if (r < 0)
-		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot move a page", NULL);
+		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot move a page");
 	return to;
 }
 

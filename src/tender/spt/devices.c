@@ -49,7 +49,7 @@ static void refuse_extra(const struct spt *s)
 		if (!declared)
 			spt_refuse(s, SPT_BAD_SPEC, "the spec binds a device '",
 				   u->devices[i].name,
-				   "' that the image does not declare", NULL);
+				   "' that the image does not declare");
 	}
 }
 
@@ -62,11 +62,11 @@ void spt_devices_match(struct spt *s)
 
 		if (!d)
 			spt_refuse(s, SPT_BAD_SPEC, "the image declares a device '", name,
-				   "' that the spec does not bind", NULL);
-		if (d->type != type)
+				   "' that the spec does not bind");
+		else if (d->type != type)
 			spt_refuse(s, SPT_BAD_SPEC, "'", name, "' is a ", kind_text(type),
 				   " device, and bound to a ", kind_text(d->type),
-				   " device", NULL);
+				   " device");
 		s->device[i].spec = d;
 		s->device[i].entry = i + 1;
 	}
@@ -79,7 +79,7 @@ static void must_be_open(const struct spt *s, int fd)
 
 	if (fd >= 0 && SYS2(SYS_fcntl, fd, F_GETFD) < 0)
 		spt_refuse(s, SPT_BAD_SPEC, "the spec names descriptor ",
-			   spt_number(digits, (uint64_t)fd), ", which is not open", NULL);
+			   spt_number(digits, (uint64_t)fd), ", which is not open");
 }
 
 /* Else what is opened by its path could get a number that the spec names: that of another
@@ -115,14 +115,14 @@ void spt_open(struct spt *s)
 		d->fd = sys_openat(AT_FDCWD, d->path, flags | O_NONBLOCK | O_NOCTTY, 0);
 		if (d->fd < 0)
 			spt_refuse_sys(s, SPT_BAD_SPEC, d->fd, "cannot open '", d->path,
-				       "' for device '", d->name, "'", NULL);
+				       "' for device '", d->name, "'");
 	}
 }
 
 _Noreturn static void refuse(const struct spt *s, const struct uspec_device *d,
 			     const char *why)
 {
-	spt_refuse(s, SPT_BAD_SPEC, "device '", d->name, "': ", why, NULL);
+	spt_refuse(s, SPT_BAD_SPEC, "device '", d->name, "': ", why);
 }
 
 static void stat_of(const struct spt *s, const struct uspec_device *d, struct stat *ret)
@@ -133,8 +133,8 @@ static void stat_of(const struct spt *s, const struct uspec_device *d, struct st
 
 static uint64_t size_of(const struct spt *s, const struct uspec_device *d)
 {
-	struct stat st;
-	uint64_t size;
+	struct stat st = { 0 };
+	uint64_t size = 0;
 
 	stat_of(s, d, &st);
 	if (S_ISREG(st.st_mode))
@@ -187,7 +187,7 @@ static bool is_datagrams(int fd, const struct stat *st)
 
 static void check_net(const struct spt *s, const struct uspec_device *d)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	long mode;
 
 	stat_of(s, d, &st);
@@ -225,7 +225,7 @@ static int move_above(const struct spt *s, int fd, int least)
 		return fd;
 	r = SYS3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, least);
 	if (r < 0)
-		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot move a descriptor", NULL);
+		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot move a descriptor");
 	return (int)r;
 }
 
@@ -239,7 +239,7 @@ static void put(const struct spt *s, long take_fd, int to, const char *what)
 		sys_close((int)take_fd);
 	}
 	if (r < 0)
-		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot have ", what, NULL);
+		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot have ", what);
 }
 
 static void watch(const struct spt *s, int fd, uint64_t data)
@@ -248,7 +248,7 @@ static void watch(const struct spt *s, int fd, uint64_t data)
 	long r = SYS4(SYS_epoll_ctl, SPT_EPOLL_FD, EPOLL_CTL_ADD, fd, &event);
 
 	if (r < 0)
-		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot watch a device", NULL);
+		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot watch a device");
 }
 
 static int place_kind(struct spt *s, uint32_t type, int number)

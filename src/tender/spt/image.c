@@ -27,7 +27,7 @@ void spt_image_open(struct spt *s)
 				 O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (s->image_fd < 0)
 		spt_refuse_sys(s, SPT_BAD_IMAGE, s->image_fd, "cannot open the image '",
-			       s->spec.image_path, "'", NULL);
+			       s->spec.image_path, "'");
 }
 
 /* At most n bytes; how many there were. */
@@ -42,8 +42,7 @@ static size_t read_at(const struct spt *s, void *buf, size_t n, uint64_t offset)
 		if (r == -EINTR)
 			continue;
 		if (r < 0)
-			spt_refuse_sys(s, SPT_BAD_IMAGE, r, "cannot read the image",
-				       NULL);
+			spt_refuse_sys(s, SPT_BAD_IMAGE, r, "cannot read the image");
 		if (r == 0)
 			break;
 		done += (size_t)r;
@@ -53,7 +52,7 @@ static size_t read_at(const struct spt *s, void *buf, size_t n, uint64_t offset)
 
 _Noreturn static void refuse(const struct spt *s, const char *why)
 {
-	spt_refuse(s, SPT_BAD_IMAGE, why, NULL);
+	spt_refuse(s, SPT_BAD_IMAGE, why);
 }
 
 static void read_notes(struct spt *s)
@@ -75,13 +74,13 @@ void spt_image_read(struct spt *s)
 	uint8_t header[SOLO5_HEADER_BYTES], interp[SOLO5_INTERP_BYTES];
 	struct solo5_image *im = &s->image;
 	const char *why;
-	struct stat st;
+	struct stat st = { 0 };
 	size_t n;
 	long r;
 
 	r = SYS2(SYS_fstat, s->image_fd, &st);
 	if (r < 0)
-		spt_refuse_sys(s, SPT_BAD_SPEC, r, "the descriptor of the image", NULL);
+		spt_refuse_sys(s, SPT_BAD_SPEC, r, "the descriptor of the image");
 	if (!S_ISREG(st.st_mode))
 		refuse(s, "the image is not a regular file");
 	n = read_at(s, header, sizeof(header), 0);
@@ -108,7 +107,7 @@ static void protect(const struct spt *s, const struct solo5_segment *g, int prot
 
 	if (r < 0)
 		spt_refuse_sys(s, SPT_BAD_IMAGE, r,
-			       "cannot protect a segment of the image", NULL);
+			       "cannot protect a segment of the image");
 }
 
 /* Zero to the end of the last page that comes from the file: behind a segment lies in the
@@ -141,7 +140,7 @@ static void map_segment(const struct spt *s, const struct solo5_segment *g)
 	if (r == -EPERM && g->x)
 		refuse(s, "the image lies in a file system that is mounted noexec");
 	if (r < 0)
-		spt_refuse_sys(s, SPT_BAD_IMAGE, r, "cannot map the image", NULL);
+		spt_refuse_sys(s, SPT_BAD_IMAGE, r, "cannot map the image");
 	if (zero)
 		zero_tail(g);
 	if (later)
@@ -160,8 +159,7 @@ void spt_image_map(const struct spt *s)
 		r = -EEXIST; /* a kernel that does not know the flag */
 	if (r < 0)
 		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot have ",
-			       spt_number(digits, mem >> 10), " KiB of memory at 64 KiB",
-			       NULL);
+			       spt_number(digits, mem >> 10), " KiB of memory at 64 KiB");
 	/* A stack is a few pages: not a huge one, where those are given unasked. */
 	if (mem >= 2 * HUGE_PAGE)
 		(void)SYS3(SYS_madvise, mem - HUGE_PAGE, HUGE_PAGE, MADV_NOHUGEPAGE);

@@ -20,7 +20,7 @@
 /* Room for the descriptors, while there still is the privilege to get it. */
 static void raise_limits(const struct spt *s)
 {
-	struct rlimit64 files, core = { 1, 1 };
+	struct rlimit64 files = { 0 }, core = { 1, 1 };
 
 	/* 0 would not stop a core_pattern that is a pipe. */
 	(void)SYS4(SYS_prlimit64, 0, RLIMIT_CORE, &core, 0);
@@ -36,7 +36,7 @@ static void raise_limits(const struct spt *s)
 
 static bool is_all(long call, uint32_t id)
 {
-	uint32_t v[3];
+	uint32_t v[3] = { 0 };
 
 	return SYS3(call, &v[0], &v[1], &v[2]) == 0 && v[0] == id && v[1] == id &&
 	       v[2] == id;
@@ -57,7 +57,7 @@ static void become(const struct spt *s)
 		r = SYS3(SYS_setresuid, uid, uid, uid);
 	if (r < 0)
 		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot become user ",
-			       spt_number(digits, uid), ", whom the spec names", NULL);
+			       spt_number(digits, uid), ", whom the spec names");
 }
 
 static void drop_capabilities(const struct spt *s)
@@ -67,7 +67,7 @@ static void drop_capabilities(const struct spt *s)
 	long r = SYS2(SYS_capset, &head, none);
 
 	if (r < 0)
-		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot give up capabilities", NULL);
+		spt_refuse_sys(s, SPT_BAD_SPEC, r, "cannot give up capabilities");
 }
 
 /* If the starter is gone, nobody waits for a sentence. */
@@ -78,7 +78,7 @@ static void check_starter(const struct spt *s)
 	if (SYS3(SYS_poll, &p, 1, 0) <= 0)
 		return;
 	if (p.revents & POLLNVAL)
-		spt_refuse(s, SPT_BAD_SPEC, "the starter's pipe is not open", NULL);
+		spt_refuse(s, SPT_BAD_SPEC, "the starter's pipe is not open");
 	sys_exit(SPT_BAD_SPEC);
 }
 
@@ -110,8 +110,7 @@ void spt_privilege_drop(const struct spt *s)
 	if (r == 0)
 		r = SYS3(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &kill_process);
 	if (r < 0)
-		spt_refuse_sys(s, SPT_BAD_SPEC, r, "this kernel cannot confine a guest",
-			       NULL);
+		spt_refuse_sys(s, SPT_BAD_SPEC, r, "this kernel cannot confine a guest");
 	/* Who has the same uid may not look into it, or get its core; its tracer may. */
 	(void)sys_prctl(PR_SET_DUMPABLE, traced ? 1 : 0, 0);
 	(void)SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &no_signal, 0, sizeof(no_signal));

@@ -4,7 +4,6 @@
  * one, since then somebody else speaks to the person; else on standard error.
  */
 #include <errno.h>
-#include <stdarg.h>
 
 #include "tender/spt/spt-internal.h"
 
@@ -68,37 +67,29 @@ _Noreturn static void end(const struct spt *s, struct uspec_report *r, size_t le
 	sys_exit(r->code);
 }
 
-static size_t sentence(struct uspec_report *r, va_list ap)
+static size_t sentence(struct uspec_report *r, const char *const *words)
 {
 	size_t len = 0;
 
-	for (const char *more; (more = va_arg(ap, const char *));)
-		add(r->text, &len, sizeof(r->text), more);
+	for (; *words; words++)
+		add(r->text, &len, sizeof(r->text), *words);
 	return len;
 }
 
-void spt_refuse(const struct spt *s, int code, ...)
+void spt_refuse_words(const struct spt *s, int code, const char *const *words)
 {
 	struct uspec_report r = { .outcome = USPEC_REFUSED, .code = code };
-	va_list ap;
-	size_t len;
 
-	va_start(ap, code);
-	len = sentence(&r, ap);
-	va_end(ap);
-	end(s, &r, len);
+	end(s, &r, sentence(&r, words));
 }
 
-void spt_refuse_sys(const struct spt *s, int code, long neg, ...)
+void spt_refuse_words_sys(const struct spt *s, int code, long neg,
+			  const char *const *words)
 {
 	struct uspec_report r = { .outcome = USPEC_REFUSED, .code = code };
+	size_t len = sentence(&r, words);
 	char digits[21];
-	va_list ap;
-	size_t len;
 
-	va_start(ap, neg);
-	len = sentence(&r, ap);
-	va_end(ap);
 	add(r.text, &len, sizeof(r.text), ": ");
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
 		if (reasons[i].number == -neg) {

@@ -8,7 +8,7 @@
 
 _Noreturn static void usage(void)
 {
-	spt_refuse(NULL, SPT_BAD_SPEC, "usage: polder-tender-spt --spec FD", NULL);
+	spt_refuse(NULL, SPT_BAD_SPEC, "usage: polder-tender-spt --spec FD");
 }
 
 static int spec_fd(int argc, char **argv)
@@ -47,13 +47,13 @@ void spt_spec_read(struct spt *s, int argc, char **argv)
 		len += r > 0 ? (size_t)r : 0;
 	} while (r == -EINTR || (r > 0 && len < sizeof(buf)));
 	if (r < 0)
-		spt_refuse_sys(NULL, SPT_BAD_SPEC, r, "cannot read the spec", NULL);
+		spt_refuse_sys(NULL, SPT_BAD_SPEC, r, "cannot read the spec");
 	if (uspec_decode(&s->spec, buf, len, &why) != 0) {
 		s->spec.report_fd = -1;
-		spt_refuse(NULL, SPT_BAD_SPEC, why, NULL);
+		spt_refuse(NULL, SPT_BAD_SPEC, why);
 	}
 	if (fd > 2) /* it is no device's */
 		sys_close(fd);
 	if (s->spec.kind != USPEC_SPT)
-		spt_refuse(s, SPT_BAD_SPEC, "the spec is for polder-tender-hvt", NULL);
+		spt_refuse(s, SPT_BAD_SPEC, "the spec is for polder-tender-hvt");
 }

@@ -43,10 +43,15 @@ struct spt {
 	struct spt_device device[USPEC_MAX_DEVICES]; /* in the order of the image */
 };
 
-/* report.c. Each of args up to NULL is added to the sentence. */
-_Noreturn void spt_refuse(const struct spt *s, int code, ...) __attribute__((sentinel));
-_Noreturn void spt_refuse_sys(const struct spt *s, int code, long neg, ...)
-	__attribute__((sentinel));
+/* report.c. Words that make one sentence; of the second, the reason follows. */
+_Noreturn void spt_refuse_words(const struct spt *s, int code, const char *const *words);
+_Noreturn void spt_refuse_words_sys(const struct spt *s, int code, long neg,
+				    const char *const *words);
+#define spt_refuse(s, code, ...)                                                         \
+	spt_refuse_words((s), (code), (const char *const[]){ __VA_ARGS__, NULL })
+#define spt_refuse_sys(s, code, neg, ...)                                                \
+	spt_refuse_words_sys((s), (code), (neg),                                         \
+			     (const char *const[]){ __VA_ARGS__, NULL })
 /* Decimal digits of v in buf, which has room for 21 bytes; returns where they begin. */
 const char *spt_number(char *buf, uint64_t v);
 
