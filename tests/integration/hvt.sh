@@ -60,6 +60,7 @@ fi
 # ---- what works ----
 
 works() {
+	local now
 	check_out "hello" '^hello$' hvt "$WORKS" hello
 	check_rc 0 "status 0" hvt "$WORKS" e=000
 	check_rc 42 "status 42" hvt "$WORKS" e=042
@@ -72,8 +73,10 @@ works() {
 	check_rc 99 "its command line" hvt "$WORKS" 'one  two'
 	is "word for word" 'one  two' "$(cat "$OUT")"
 	check "a poll without devices waits, and both clocks go on" hvt "$WORKS" waits
-	check_out "the host's wall clock" "^$(date +%s | cut -c1-8)" hvt "$WORKS" wall
-	check_out "a given one" '^100000000[0-9]$' hvt --clock 1000000000000000000 "$WORKS" wall
+	now=$(date +%s)
+	check "the wall clock" hvt "$WORKS" wall
+	is "is the host's" 1 $(($(cat "$OUT") >= now && $(cat "$OUT") <= $(date +%s)))
+	check_out "a given one" '^10000000[0-9][0-9]$' hvt --clock 1000000000000000000 "$WORKS" wall
 }
 
 file() { # NAME CHARACTER BYTES
@@ -154,7 +157,7 @@ shared() {
 	file disk a 65536
 	check_out "shared: hello" '^hello world$' me "$@" "image=${g}hello.hvt" cmdline=world
 	check_rc 42 "shared: its exit status" me "$@" "image=${g}hello.hvt" cmdline=exit=42
-	check_out "shared: its clock" '^waited 1[0-9][0-9] ms$' me "$@" "image=${g}clock.hvt"
+	check_out "shared: its clock" '^waited [0-9]{3,4} ms$' me "$@" "image=${g}clock.hvt"
 	check_out "shared: a volume" '^65536 4096$' \
 		me "$@" "image=${g}block.hvt" "$vol,bs=4096" cmdline=size
 	check "shared: a block is written" \
@@ -351,8 +354,8 @@ flood() {
 		'"$@" | head -c 100000 >/dev/null; echo "${PIPESTATUS[0]}"' x "${lib_who[@]}" \
 		timeout 20 hvt.py --block disk=disk --net net=silent "$HOSTILE" flood
 	start_guest flood
-	ends_by "one that floods can be ended" TERM
-	is "it had written" 1 "$(($(stat -c %s "$BG_OUT") > 4096))"
+	check "one that floods writes" until_ok 10 [ -s "$BG_OUT" ]
+	ends_by "and can be ended" TERM
 	: >"$BG_OUT"
 	check "a full disk does not end it" sh -c '"$@" >/dev/full' x "${lib_who[@]}" hvt.py \
 		"$WORKS" hello
@@ -365,7 +368,8 @@ image_cut() { # STATUS ERE SIZE NAME
 	chmod 666 own.hvt
 	me_bg hvt.py --block disk=disk --net net=silent own.hvt "$4"
 	until_ok 10 grep -q '^Seccomp:[[:space:]]*2' "/proc/$PID/status"
-	sleep 0.2
+	# It says so before it asks; the other one never says a word.
+	[ "$4" = wait_not ] || until_ok 10 grep -q waiting "$BG_OUT"
 	truncate -s "$3" own.hvt
 	lib_run timeout 10 tail --pid="$PID" -f /dev/null
 	wait "$PID"
