@@ -192,6 +192,7 @@ static struct binding *find_joined(struct check *c, const struct binding *b,
 {
 	auto_free char *slot = str_printf("dev:%s", device);
 	struct binding *end = slot ? genv_binding(other, slot) : NULL;
+	const struct gdevice *d;
 	const char *near;
 	auto_free char *hint = NULL;
 
@@ -201,8 +202,9 @@ static struct binding *find_joined(struct check *c, const struct binding *b,
 		      other->name);
 		return NULL;
 	}
-	if (!other->devices_known)
-		return NULL;
+	d = genv_device(other, device);
+	if (!other->devices_known || (!end && d && d->iface == IF_NET))
+		return NULL; /* that it is not bound is said of the other */
 	if (end && end->iface == IF_NET)
 		return end;
 	near = end ? NULL : nearest_device(other, device);
