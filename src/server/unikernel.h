@@ -42,13 +42,13 @@ struct unikernel_net {
 	uint64_t frames, bytes; /* NET_SINK: what was sent so far */
 };
 
-/* What is long lies behind what is used: a supervisor lives with it for long. */
 struct unikernel {
-	size_t n_nets, n_fds;
-	int *fds; /* everything opened but what net[] has */
-	char *cmdline;
-	struct unikernel_net net[USPEC_MAX_DEVICES];
 	struct uspec spec;
+	struct unikernel_net net[USPEC_MAX_DEVICES];
+	size_t n_nets;
+	char *cmdline;
+	int *fds; /* everything opened but what net[] has */
+	size_t n_fds;
 };
 
 /* core gets what every kind of program has: name, console, limits. Both start empty. */
