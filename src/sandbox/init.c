@@ -162,7 +162,8 @@ static void prepare_meeting(struct init *in)
 	in->payload = (struct payload){ .meet = in->meet,
 					.spec = in->spec,
 					.io = &in->io,
-					.host_network = in->st->shape.host_network,
+					.host_network = in->st->has_network ||
+							in->st->shape.host_network,
 					.exec_pipe = pipefd[1],
 					.slave = -1,
 					.umask = in->st->umask };

@@ -98,6 +98,7 @@ bool meet_wait(struct rendezvous *meet, uint32_t *word);
 /* What init knows before it has the spec. */
 struct init_start {
 	struct sandbox_shape shape;
+	bool has_network; /* it is in its own already */
 	int chan;
 	int tender_chan; /* the other end, to be closed */
 	mode_t umask;

@@ -34,9 +34,11 @@ struct sandbox {
 	int chan;   /* SEQPACKET to init; readable: an event */
 	struct sandbox_shape shape;
 	bool building; /* it has the spec */
+	int run;       /* the run directory, borrowed, where an anchor may be found; -1 */
+	bool anchored; /* it was made below one */
 };
 
-#define SANDBOX_INIT ((struct sandbox){ .chan = -1 })
+#define SANDBOX_INIT ((struct sandbox){ .chan = -1, .run = -1 })
 
 /* What the program gets as 0, 1, 2; -1: the pty's slave (pty must be true). Borrowed. */
 struct sandbox_io {
@@ -69,10 +71,9 @@ struct sandbox_event {
 /* Called by main() before anything else: init wipes these words in its own copy. */
 void sandbox_title_area(int argc, char **argv);
 
-/* Makes init, and what it can make without a spec. Descriptors that are opened after this
- * are not in its table. */
-int sandbox_begin(struct sandbox *ret, const struct sandbox_shape *shape,
-		  struct err *err);
+/* Makes init, and what it can make without a spec, below the anchor of sb->run if there is
+ * one. Descriptors that are opened after this are not in its table. */
+int sandbox_begin(struct sandbox *sb, const struct sandbox_shape *shape, struct err *err);
 /* Hands the spec over, so that the root is built meanwhile; sb: begun, without a cgroup. The
  * spec's mounts and ids must be final, and its descriptors are still the caller's. */
 int sandbox_build(struct sandbox *sb, struct spec *spec, struct err *err);

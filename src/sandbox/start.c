@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "sandbox/anchor.h"
 #include "sandbox/sandbox-internal.h"
 
 static int explain_clone(int r, struct err *err)
@@ -60,14 +61,94 @@ static int step_aside(struct sandbox *sb, struct err *err)
 			       "the environment's init ended before the program started");
 }
 
-int sandbox_begin(struct sandbox *ret, const struct sandbox_shape *shape, struct err *err)
+static uint64_t namespaces(const struct sandbox_shape *shape)
 {
-	uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-			 CLONE_NEWUTS | (shape->cgroup ? 0 : CLONE_NEWCGROUP);
+	return CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+	       (shape->cgroup ? 0 : CLONE_NEWCGROUP);
+}
+
+/* ---- below an anchor ---- */
+
+struct joining {
+	int anchor, netns;
+	struct init_start *st;
+	long pid; /* of init, or -errno */
+};
+
+/* A task that shares our memory, and is in the anchor's namespaces for the time of one
+ * clone. The child of that is ours, not its own. */
+static int join_and_clone(void *joining)
+{
+	struct joining *j = joining;
+	struct clone_args args = { .flags = namespaces(&j->st->shape) | CLONE_PARENT };
+
+	j->pid = SYS2(SYS_setns, j->anchor, CLONE_NEWUSER | CLONE_NEWNS);
+	if (j->pid == 0 && j->netns >= 0)
+		j->pid = SYS2(SYS_setns, j->netns, CLONE_NEWNET);
+	if (j->pid == 0) {
+		j->pid = SYS2(SYS_clone3, &args, sizeof(args));
+		if (j->pid == 0)
+			init_main(j->st);
+	}
+	sys_exit(0);
+}
+
+/* Nobody hands us the network that we are in ourselves. */
+static bool is_another_network(int netns)
+{
+	struct stat given, own;
+
+	return fstat(netns, &given) == 0 && stat("/proc/self/ns/net", &own) == 0 &&
+	       (given.st_ino != own.st_ino || given.st_dev != own.st_dev);
+}
+
+/* The pid of init, 0 if there is no anchor to be had. */
+static pid_t clone_below_anchor(const struct sandbox *sb, struct init_start *st)
+{
+	static _Alignas(16) char stack[64 << 10];
+	auto_fd anchor = -1, netns = -1;
+	struct joining j = { .st = st, .pid = -1 };
+	int child;
+
+	if (sb->run < 0 || st->shape.ranges || anchor_find(sb->run, &anchor) != 0)
+		return 0;
+	if (!st->shape.host_network && anchor_take_network(anchor, &netns) == 0 &&
+	    !is_another_network(netns))
+		return 0;
+	st->has_network = netns >= 0;
+	j.anchor = anchor;
+	j.netns = netns;
+	child = clone(join_and_clone, stack + sizeof(stack),
+		      CLONE_VM | CLONE_VFORK | SIGCHLD, &j);
+	while (child > 0 && waitpid(child, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	if (child > 0 && j.pid > 0)
+		return (pid_t)j.pid;
+	st->has_network = false;
+	return 0;
+}
+
+/* ---- the order of a start ---- */
+
+static int make_init(struct sandbox *sb, struct init_start *st, struct err *err)
+{
+	long pid = clone_below_anchor(sb, st);
+
+	sb->anchored = pid > 0;
+	if (pid == 0)
+		pid = fork_with(namespaces(&st->shape));
+	if (pid == 0)
+		init_main(st);
+	if (pid < 0)
+		return explain_clone((int)pid, err);
+	sb->init = (pid_t)pid;
+	return 0;
+}
+
+int sandbox_begin(struct sandbox *sb, const struct sandbox_shape *shape, struct err *err)
+{
 	struct init_start st = { .shape = *shape };
-	struct sandbox sb = SANDBOX_INIT;
-	int pair[2];
-	long pid;
+	int pair[2], r;
 
 	st.umask = umask(0);
 	(void)umask(st.umask);
@@ -75,27 +156,15 @@ int sandbox_begin(struct sandbox *ret, const struct sandbox_shape *shape, struct
 		return err_sys(err, "cannot make a channel to init");
 	st.chan = pair[1];
 	st.tender_chan = pair[0];
-	pid = fork_with(flags);
-	if (pid == 0)
-		init_main(&st);
+	r = make_init(sb, &st, err);
 	(void)close(pair[1]);
-	sb.chan = pair[0];
-	if (pid < 0) {
-		(void)close(sb.chan);
-		return explain_clone((int)pid, err);
-	}
-	sb.init = (pid_t)pid;
-	sb.shape = *shape;
-	if (init_is_early(shape)) {
-		int r = step_aside(&sb, err);
-
-		if (r != 0) {
-			sandbox_fini(&sb);
-			return r;
-		}
-	}
-	*ret = sb;
-	return 0;
+	sb->chan = pair[0];
+	sb->shape = *shape;
+	if (r == 0 && init_is_early(shape))
+		r = step_aside(sb, err);
+	if (r != 0)
+		sandbox_fini(sb);
+	return r;
 }
 
 static struct sandbox_shape shape_of(const struct spec *spec, const struct sandbox_io *io,
@@ -103,13 +172,15 @@ static struct sandbox_shape shape_of(const struct spec *spec, const struct sandb
 {
 	return (struct sandbox_shape){ .host_network = spec->flags & SPEC_NET_HOST,
 				       .cgroup = cgroup != NULL,
-				       .late = io->pty || (spec->flags & SPEC_TIMENS) };
+				       .late = io->pty || (spec->flags & SPEC_TIMENS),
+				       .ranges = (spec->flags & SPEC_SUBUID_HELPER) ||
+						 geteuid() == 0 };
 }
 
 static bool same_shape(const struct sandbox_shape *a, const struct sandbox_shape *b)
 {
 	return a->host_network == b->host_network && a->cgroup == b->cgroup &&
-	       a->late == b->late;
+	       a->late == b->late && a->ranges == b->ranges;
 }
 
 /* What only the tender may do for init comes first: who has the spec can go ahead. */
@@ -252,5 +323,8 @@ void sandbox_fini(struct sandbox *sb)
 	}
 	if (sb->chan >= 0)
 		(void)close(sb->chan);
-	*sb = SANDBOX_INIT;
+	sb->init = 0;
+	sb->chan = -1;
+	sb->building = false;
+	/* .run and .anchored stay: for another try, and for who asks why. */
 }

@@ -91,6 +91,11 @@ void registry_close(struct registry *reg)
 	free(reg);
 }
 
+int registry_run_dir(const struct registry *reg)
+{
+	return reg->rundir;
+}
+
 const char *registry_notes(struct registry *reg)
 {
 	if (reg->notes.len == 0)

@@ -121,6 +121,8 @@ struct registry;
 
 int registry_open(struct registry **ret, const struct places *places, struct err *err);
 void registry_close(struct registry *reg); /* NULL is fine */
+/* The run directory, borrowed. */
+int registry_run_dir(const struct registry *reg);
 /* Sentences, one a line, for the person since the last call; "" if none. */
 const char *registry_notes(struct registry *reg);
 
