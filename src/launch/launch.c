@@ -480,6 +480,7 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 				  .background = background,
 				  .exits = st->l->exits && !background &&
 					   !st->l->env->image,
+				  .lasting = background || st->l->keep,
 				  .cgroup_name = st->cgroup_name,
 				  .status = status,
 				  .ending = ending,
@@ -525,21 +526,26 @@ static int exit_code(int status_)
 
 static struct start start_init(const struct launch *l)
 {
-	return (struct start){ .l = l,
-			       .held = REG_HELD_INIT,
-			       .spec = SPEC_INIT,
-			       .sandbox = SANDBOX_INIT,
-			       .uid_fd = -1,
-			       .log_dir = -1,
-			       .notify_fd = -1,
-			       .ready_fd = -1 };
+	struct start st = { .l = l,
+			    .held = REG_HELD_INIT,
+			    .spec = SPEC_INIT,
+			    .sandbox = SANDBOX_INIT,
+			    .uid_fd = -1,
+			    .log_dir = -1,
+			    .notify_fd = -1,
+			    .ready_fd = -1 };
+
+	if (l->reg && geteuid() != 0)
+		st.sandbox.run = registry_run_dir(l->reg);
+	return st;
 }
 
 /* What follows from the bindings alone. */
 static struct sandbox_shape shape_of(const struct genv *e)
 {
 	const struct binding *net = genv_binding(e, "net"),
-			     *clock = genv_binding(e, "clock");
+			     *clock = genv_binding(e, "clock"),
+			     *identity = genv_binding(e, "identity");
 	const char *console = console_word(e);
 
 	return (struct sandbox_shape){
@@ -549,6 +555,8 @@ static struct sandbox_shape shape_of(const struct genv *e)
 			(streq(console, "parent") &&
 			 (isatty(0) || isatty(1) || isatty(2))) ||
 			(clock && clock->source != SRC_PARENT),
+		.ranges =
+			geteuid() == 0 || (identity && binding_option(identity, "root")),
 	};
 }
 

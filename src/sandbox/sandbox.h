@@ -26,7 +26,8 @@
 struct sandbox_shape {
 	bool host_network; /* net=host */
 	bool cgroup;       /* it will have one, and joins it before it makes anything */
-	bool late; /* a terminal or a clock of its own: the payload is made late */
+	bool late;   /* a terminal or a clock of its own: the payload is made late */
+	bool ranges; /* ids that only helpers outside can map */
 };
 
 struct sandbox {

@@ -8,6 +8,7 @@
 #include <sys/timerfd.h>
 
 #include "base/fd.h"
+#include "sandbox/anchor.h"
 #include "tender/tender-internal.h"
 
 static void on_refresh(struct source *src, uint32_t events)
@@ -40,6 +41,44 @@ static void keep_shadow(struct tender *t, int take_fd)
 		(void)loop_add(&t->loop, &l->refresh, fd, EPOLLIN, on_refresh);
 }
 
+static void on_chan(struct source *src, uint32_t events);
+
+static int begin(struct tender *t, struct err *err)
+{
+	struct cgroup *group = cgroup_used(&t->cgroup) ? &t->cgroup : NULL;
+	struct tender_linux *l = &t->linux_;
+	int r = sandbox_start(&l->sb, t->job->spec, &l->io, group, err);
+
+	return r != 0 ? r : loop_add(&t->loop, &l->chan, l->sb.chan, EPOLLIN, on_chan);
+}
+
+/* An anchor may lack what its user sees, a mount that came later. Then this one goes
+ * without: nothing of it has run. False if that is not the reason. */
+static bool again_without_anchor(struct tender *t)
+{
+	struct tender_linux *l = &t->linux_;
+	struct err err = ERR_INIT;
+
+	if (t->state != TENDER_STARTING || !l->sb.anchored)
+		return false;
+	loop_del(&t->loop, &l->chan);
+	sandbox_fini(&l->sb);
+	l->sb = SANDBOX_INIT;
+	if (begin(t, &err) != 0 || sandbox_release(&l->sb, &err) != 0)
+		tender_failed(t, 125, err.text);
+	return true;
+}
+
+/* It lasts: what is started meanwhile may find an anchor. */
+static void started(struct tender *t)
+{
+	const struct tender_job *job = t->job;
+
+	tender_started(t);
+	if (job->lasting && job->reg && job->programs)
+		anchor_want(registry_run_dir(job->reg), job->programs);
+}
+
 static void on_chan(struct source *src, uint32_t events)
 {
 	struct tender *t = container_of(src, struct tender, linux_.chan);
@@ -59,8 +98,11 @@ static void on_chan(struct source *src, uint32_t events)
 	switch (ev.kind) {
 	case SANDBOX_PTY: console_master(t, ev.fd); break;
 	case SANDBOX_SHADOW: keep_shadow(t, ev.fd); break;
-	case SANDBOX_STARTED: tender_started(t); break;
-	case SANDBOX_FAILED: tender_failed(t, ev.value, ev.text); break;
+	case SANDBOX_STARTED: started(t); break;
+	case SANDBOX_FAILED:
+		if (ev.value != 125 || !again_without_anchor(t))
+			tender_failed(t, ev.value, ev.text);
+		break;
 	case SANDBOX_STOPPED: tender_program_stopped(t); break;
 	case SANDBOX_EXITED:
 		t->going = t->state != TENDER_ENDED;
@@ -73,11 +115,8 @@ static void on_chan(struct source *src, uint32_t events)
 
 static int linux_start(struct tender *t, const struct sandbox_io *io, struct err *err)
 {
-	struct cgroup *group = cgroup_used(&t->cgroup) ? &t->cgroup : NULL;
-	struct tender_linux *l = &t->linux_;
-	int r = sandbox_start(&l->sb, t->job->spec, io, group, err);
-
-	return r != 0 ? r : loop_add(&t->loop, &l->chan, l->sb.chan, EPOLLIN, on_chan);
+	t->linux_.io = *io;
+	return begin(t, err);
 }
 
 static int linux_release(struct tender *t, struct err *err)

@@ -74,6 +74,7 @@ extern const struct tender_ops tender_unikernel; /* unikernel.c */
 /* The state of linux.c. */
 struct tender_linux {
 	struct sandbox sb;
+	struct sandbox_io io; /* the console's descriptors */
 	struct source chan, refresh;
 	int shadows[SHADOWS]; /* of read-only directories: see sandbox_refresh */
 	size_t n_shadows;

@@ -31,6 +31,7 @@ struct tender_job {
 	int log_dir;           /* where `log` goes; -1: none */
 	int ready_fd;          /* told when it runs: see tender_ready; -1: nobody waits */
 	bool background;       /* no terminal, no signals to pass on */
+	bool lasting;          /* an anchor is wanted while it runs */
 	int notify_fd;         /* a bound datagram socket for readiness; -1: none */
 	void (*status)(void *userdata, struct str *out); /* JSON for CTL_STATUS */
 	/* The program has ended with this wait status, and the kernel is taking down what
