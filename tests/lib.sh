@@ -213,9 +213,10 @@ lib_keep_anchor() {
 	lib_anchored=yes
 	as_user polder ps >/dev/null 2>&1 # makes the run directory
 	as_user mkdir -p -m 700 "$T/user/run/polder"
-	mkfifo "$T/anchor" && sleep 100000 >"$T/anchor" &
+	mkfifo "$T/anchor"
+	sleep 100000 >"$T/anchor" &
 	lib_as user polder-anchor --run 8 --user 9 8<"$T/user/run/polder" 9<"$T/anchor"
-	until_ok 5 test -s "$T/user/run/polder/anchor" ||
+	until_ok 5 test -s "$T/user/run/polder/anchor.lock" ||
 		{ echo "Bail out! there is no anchor"; exit 1; }
 }
 
@@ -373,7 +374,7 @@ leftovers() {
 		/proc/self/mountinfo | sed 's/^/mount /'
 	find "$T/user/run/polder" "$T/root/run/polder" /run/polder -mindepth 1 \
 		! -name 'journal*' ! -name '*lock*' ! -name uids ! -name sweep ! \( -name e -empty \) 2>/dev/null |
-		if [ -n "${lib_anchored-}" ]; then grep -v '/anchor$'; else cat; fi | sed 's/^/file /'
+		sed 's/^/file /'
 }
 
 check_clean() {

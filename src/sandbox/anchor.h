@@ -9,7 +9,7 @@
  * then act on two environments at once, and none waits for the kernel to make a network
  * namespace. Without it everything works the same, one step slower.
  *
- * It is found by the file `anchor` in the run directory: whoever holds its lock (an open
+ * It is found by the file `anchor.lock` in the run directory: whoever holds its lock (an open
  * file description lock on its first byte) is the anchor, and the file says which process that is and from where it sees the host. It has
  * no parser and no listener: its namespaces and the two sockets below are taken from it
  * by descriptor (pidfd), which the kernel allows to the owner of its user namespace.
@@ -31,7 +31,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define ANCHOR_FILE "anchor"
+#define ANCHOR_FILE "anchor.lock"
 #define ANCHOR_MAGIC 0x31726f68636e61ull /* "anchor1" */
 #define ANCHOR_POOL_FD 3
 #define ANCHOR_USER_FD 4

@@ -11,12 +11,14 @@
  * program; the pid namespace keeps signals inside.
  */
 #include <errno.h>
+#include <linux/nsfs.h>
 #include <linux/prctl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
@@ -29,6 +31,8 @@ static const uint64_t ns_flags[SANDBOX_NS_MAX] = {
 	CLONE_NEWIPC,  CLONE_NEWUTS, CLONE_NEWCGROUP, CLONE_NEWTIME,
 };
 
+enum { NS_USER = 0, NS_NET = 3 }; /* places in the same order */
+
 /* The namespaces that an environment with these flags has of its own. */
 static uint64_t own_namespaces(uint32_t flags)
 {
@@ -37,19 +41,44 @@ static uint64_t own_namespaces(uint32_t flags)
 	       (flags & SPEC_TIMENS ? CLONE_NEWTIME : 0);
 }
 
+static bool same_namespace(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
+	       x.st_dev == y.st_dev;
+}
+
+/* A network from an anchor's pool belongs to the anchor's user namespace, and only from
+ * there it can be joined, on the way in. *which loses what is done. */
+static int join_pooled_network(const int *nsfds, uint64_t *which)
+{
+	auto_fd owner = -1;
+	long r;
+
+	if (!(*which & CLONE_NEWNET))
+		return 0;
+	r = owner = (int)SYS2(SYS_ioctl, nsfds[NS_NET], NS_GET_USERNS);
+	if (r < 0 || same_namespace(owner, nsfds[NS_USER]))
+		return r < 0 ? (int)r : 0;
+	r = SYS2(SYS_setns, owner, CLONE_NEWUSER);
+	if (r == 0)
+		r = SYS2(SYS_setns, nsfds[NS_NET], CLONE_NEWNET);
+	*which &= ~(uint64_t)CLONE_NEWNET;
+	return (int)r;
+}
+
 /* The user namespace first: it gives the capabilities for the rest. One that is missing
  * is an error: what is not joined is the host's. */
 static int join(const int *nsfds, uint64_t which)
 {
-	for (size_t i = 0; i < SANDBOX_NS_MAX; i++) {
-		long r = !(which & ns_flags[i]) ? 0 :
-			 nsfds[i] < 0           ? -EBADF :
-						  SYS2(SYS_setns, nsfds[i], ns_flags[i]);
+	int r = join_pooled_network(nsfds, &which);
 
-		if (r < 0)
-			return (int)r;
-	}
-	return 0;
+	for (size_t i = 0; r >= 0 && i < SANDBOX_NS_MAX; i++)
+		r = !(which & ns_flags[i]) ? 0 :
+		    nsfds[i] < 0           ? -EBADF :
+					     (int)SYS2(SYS_setns, nsfds[i], ns_flags[i]);
+	return r;
 }
 
 _Noreturn static void complain(int fd, int code, const char *what, const char *on,

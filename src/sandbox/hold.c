@@ -39,7 +39,7 @@
 enum { SRC_TAKEN, SRC_USERS, SRC_MOUNTS, SRC_FIRST_USER };
 
 struct holder {
-	int file;         /* run/anchor, locked */
+	int file;         /* ANCHOR_FILE, locked */
 	int queue, users; /* our ends */
 	int taken;        /* an epoll: something was taken from the queue */
 	int home;         /* a network namespace that is given to nobody */
@@ -316,6 +316,5 @@ int anchor_hold(int run, int take_user, struct err *err)
 	r = publish(&h, &view, err);
 	if (r == 0)
 		serve(&h);
-	(void)unlinkat(run, ANCHOR_FILE, 0);
-	return r;
+	return r; /* the file stays: without its lock it says nothing */
 }
