@@ -494,6 +494,8 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 	int r;
 
 	*ret_code = 125;
+	if (job.lasting && !*st->programs)
+		find_programs(st);
 	r = tender_run(&job, ret_status, ret_code, err);
 	st->ready_fd = job.ready_fd;
 	if (job.ret_timed_out)
