@@ -6,10 +6,11 @@
 . "$(dirname "$0")/../lib.sh"
 
 HVT=$POLDER_SOURCE/tests/hvt.py
-cp "$POLDER_BUILD"/tests/guests/hvt/*.hvt "$POLDER_BUILD"/tests/guests/solo5/guest-*.hvt \
+cp "$POLDER_BUILD"/tests/guests/hvt/*.hvt "$POLDER_BUILD"/tests/guests/solo5/guest-* \
 	"$POLDER_BUILD"/tests/guests/solo5/solo5-start "$HVT" \
 	"$POLDER_SOURCE/tests/solo5.py" "$T/bin/" 2>/dev/null
-chmod 755 "$T"/bin/*.hvt "$T"/bin/*.py 2>/dev/null
+rm -rf "$T"/bin/*.p
+chmod 755 "$T"/bin/*.?vt "$T"/bin/*.py 2>/dev/null
 WORKS=$T/bin/works.hvt DEVICES=$T/bin/works-devices.hvt HOSTILE=$T/bin/hostile.hvt
 
 if [ ! -f "$WORKS" ] || [ ! -x "$T/bin/polder-tender-hvt" ]; then
@@ -193,6 +194,13 @@ tap() {
 }
 
 refusals() {
+	check_err "an image for spt" 'built for spt' hvt "$T/bin/guest-hello.spt" hello
+	cp "$WORKS" bad.hvt
+	chmod 666 bad.hvt
+	# The flags of the first segment, behind the interpreter and two notes.
+	printf '\7' | dd of=bad.hvt bs=1 seek=$((64 + 3 * 56 + 4)) conv=notrunc status=none
+	check_err "writable code" 'both writable and executable' hvt bad.hvt hello
+	check_rc 126 "with the status of a bad image" hvt bad.hvt hello
 	check_err "a device that the image does not declare" "declares no device 'disk'" \
 		hvt --block disk=disk "$WORKS" hello
 	check_err "a device that is not given" "declares a device 'disk'" hvt "$DEVICES" hello

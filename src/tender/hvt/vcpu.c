@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -56,14 +57,19 @@ static int kvm_failed(struct err *err, const char *what)
 	return err_sys(err, "KVM does not %s", what);
 }
 
-/* A guest that could be a hypervisor itself would reach far more of the kernel. */
-static void hide_virtualisation(struct kvm_cpuid2 *id)
+/*
+ * What would let a guest reach more of the kernel, and what no guest of this ABI needs: to
+ * be a hypervisor itself, and KVM's own clocks, timers and queues in guest memory.
+ */
+static void hide(struct kvm_cpuid2 *id)
 {
 	for (uint32_t i = 0; i < id->nent; i++) {
 		if (id->entries[i].function == 1)
 			id->entries[i].ecx &= ~(1u << 5); /* VMX */
 		if (id->entries[i].function == 0x80000001)
 			id->entries[i].ecx &= ~(1u << 2); /* SVM */
+		if (id->entries[i].function == KVM_CPUID_FEATURES)
+			id->entries[i].eax = 0;
 	}
 }
 
@@ -73,12 +79,16 @@ static int give_cpuid(int kvm, int vcpu, struct err *err)
 	static _Alignas(struct kvm_cpuid2)
 		uint8_t room[sizeof(struct kvm_cpuid2) +
 			     CPUID_MAX * sizeof(struct kvm_cpuid_entry2)];
+	struct kvm_enable_cap enforce = { .cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID,
+					  .args = { 1 } };
 	struct kvm_cpuid2 *id = (struct kvm_cpuid2 *)room;
 
 	id->nent = CPUID_MAX;
 	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, id) < 0)
 		return kvm_failed(err, "tell what processor it has");
-	hide_virtualisation(id);
+	hide(id);
+	/* Not only hidden, but not there; before Linux 5.10 only hidden. */
+	(void)ioctl(vcpu, KVM_ENABLE_CAP, &enforce);
 	if (ioctl(vcpu, KVM_SET_CPUID2, id) < 0)
 		return kvm_failed(err, "make a processor like it");
 	return 0;
@@ -231,6 +241,8 @@ static enum hvt_outcome left(struct hvt *h)
 	case KVM_EXIT_HLT:
 		return fault(h, SIGSYS, 0,
 			     "it halted the processor, and nothing would wake it", NULL);
+	case KVM_EXIT_FAIL_ENTRY:
+		return fault(h, SIGSYS, 0, "the processor refused to enter it", NULL);
 	default:
 		return fault(h, SIGSYS, h->run->exit_reason,
 			     "it left the processor in a way that is no hypercall", NULL);
