@@ -32,6 +32,44 @@ disk() { # NAME SIZE [CHARACTER]: a file of it
 	chmod 666 "$1"
 }
 
+refused() { # STATUS SENTENCE WHAT CMD…: that status, and the sentence alone
+	local status=$1 sentence=$2 what=$3
+	shift 3
+	lib_run "$@"
+	if [ "$RC" = "$status" ] && [ ! -s "$OUT" ] && [ "$(wc -l <"$ERR")" = 1 ] &&
+		grep -Eq "^polder-tender-spt: .*$sentence" "$ERR"; then
+		pass "$what"
+	else
+		fail "$what" "$(lib_story "status $status, one sentence: $sentence" "$@")"
+	fi
+}
+
+patched() { # IMAGE NAME (OFFSET BYTES)…: a copy with other bytes
+	local image=$1 name=$2
+	cp "$G/guest-$image.spt" "$G/guest-$name.spt"
+	shift 2
+	while [ $# -gt 0 ]; do
+		printf '%b' "$2" | dd of="$G/guest-$name.spt" bs=1 seek="$1" conv=notrunc status=none
+		shift 2
+	done
+}
+
+# Program headers: 0 interpreter, 1 text, 2 constants, 3 data, 4 bss, 5 ABI, 6 manifest.
+phdr() { echo $((64 + 56 * $1 + $2)); }
+flags=4 vaddr=16
+
+shifted() { # IN OUT: the same image, all but its headers 16 bytes further on in the file
+	python3 - "$1" "$2" <<-'E'
+	import struct, sys
+	b = open(sys.argv[1], "rb").read()
+	h = bytearray(b[:4096])
+	for i in range(struct.unpack_from("<H", h, 56)[0]):
+	    at = 64 + 56 * i + 8
+	    struct.pack_into("<Q", h, at, struct.unpack_from("<Q", h, at)[0] + 16)
+	open(sys.argv[2], "wb").write(bytes(h) + bytes(16) + b[4096:])
+	E
+}
+
 # ---- what works ----
 
 plain() {
@@ -55,6 +93,14 @@ plain() {
 		me bash -c "solo5-start polder-tender-spt imagefd=9 9<$G/guest-hello.spt"
 	check_out "a spec by a pipe" '^hello' me bash -c \
 		"solo5-start - image=$G/guest-hello.spt | polder-tender-spt --spec 0"
+	shifted "$G/guest-hello.spt" "$G/guest-shifted.spt"
+	check_out "segments anywhere in the file" '^hello anywhere$' spt shifted cmdline=anywhere
+	patched hello tail "$(phdr 2 40)" '\x00\x10' "$(phdr 3 40)" '\x00\x10'
+	check_out "segments that go on behind the file's bytes" '^hello on$' spt tail cmdline=on
+	check_out "few descriptors may be open" '^hello' \
+		me bash -c "ulimit -n 8; solo5-start polder-tender-spt image=$G/guest-hello.spt"
+	refused 125 "cannot have 8388608 KiB of memory" "a limit on memory" me bash -c \
+		"ulimit -v 4000000; solo5-start polder-tender-spt image=$G/guest-hello.spt mem=8G"
 	chmod 644 "$G/guest-hello.spt"
 	check_out "an image that is not executable" '^hello' spt hello
 }
@@ -116,32 +162,6 @@ nets() {
 }
 
 # ---- what is refused ----
-
-refused() { # STATUS SENTENCE WHAT CMD…: that status, and the sentence alone
-	local status=$1 sentence=$2 what=$3
-	shift 3
-	lib_run "$@"
-	if [ "$RC" = "$status" ] && [ ! -s "$OUT" ] && [ "$(wc -l <"$ERR")" = 1 ] &&
-		grep -Eq "^polder-tender-spt: .*$sentence" "$ERR"; then
-		pass "$what"
-	else
-		fail "$what" "$(lib_story "status $status, one sentence: $sentence" "$@")"
-	fi
-}
-
-patched() { # IMAGE NAME (OFFSET BYTES)…: a copy with other bytes
-	local image=$1 name=$2
-	cp "$G/guest-$image.spt" "$G/guest-$name.spt"
-	shift 2
-	while [ $# -gt 0 ]; do
-		printf '%b' "$2" | dd of="$G/guest-$name.spt" bs=1 seek="$1" conv=notrunc status=none
-		shift 2
-	done
-}
-
-# Program headers: 0 interpreter, 1 text, 2 constants, 3 data, 4 bss, 5 ABI, 6 manifest.
-phdr() { echo $((64 + 56 * $1 + $2)); }
-flags=4 vaddr=16
 
 images() {
 	local abi mft

@@ -15,6 +15,10 @@ void guest_main(void)
 	for (size_t i = 0; i < 1000; i++)
 		g_require(z[i] == 0);
 	g_require(*o == 1 && *t == 2);
+	/* Behind the data lies in the file what is not the guest's. */
+	for (const volatile char *p = (const volatile char *)(&one + 1);
+	     (uintptr_t)p % 4096 != 0; p++)
+		g_require(*p == 0);
 	*o = z[999] = 3;
 	g_require(*o == 3 && z[999] == 3);
 	g_require(g_boot->kernel_end >= (uintptr_t)&zero[1000]);
