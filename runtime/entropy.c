@@ -18,6 +18,7 @@
  */
 #include "blake2s.h"
 #include "chacha.h"
+#include "cpu-random.h"
 #include "internal.h"
 
 #include <stdbool.h>
@@ -32,72 +33,14 @@ enum source { SOURCE_NONE, SOURCE_ADDED, SOURCE_RDRAND, SOURCE_RDSEED };
 static uint8_t key[32];
 static unsigned good_bits;
 static enum source source;
-static bool asked, has_rdrand, has_rdseed;
-
-static void cpuid(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c)
-{
-	uint32_t d;
-
-	__asm__ volatile("cpuid"
-			 : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(d)
-			 : "a"(leaf), "c"(0));
-}
-
-static bool cpu_has_rdrand(void)
-{
-	uint32_t a, b, c;
-
-	cpuid(1, &a, &b, &c);
-	return c >> 30 & 1;
-}
-
-static bool cpu_has_rdseed(void)
-{
-	uint32_t a, b, c;
-
-	cpuid(0, &a, &b, &c);
-	if (a < 7)
-		return false;
-	cpuid(7, &a, &b, &c);
-	return b >> 18 & 1;
-}
-
-static uint64_t ticks(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
-
-/* RDRAND fails ten times running only if it is broken. */
-static bool rdrand(uint64_t *ret)
-{
-	unsigned tries;
-	bool good = false;
-
-	for (tries = 0; tries < 10 && !good; tries++)
-		__asm__ volatile("rdrand %0" : "=r"(*ret), "=@ccc"(good));
-	return good;
-}
-
-/* RDSEED fails whenever others have emptied it; it fills in less than a microsecond. */
-static bool rdseed(uint64_t *ret)
-{
-	unsigned tries;
-	bool good = false;
-
-	for (tries = 0; tries < 1000 && !good; tries++)
-		__asm__ volatile("pause\n\trdseed %0" : "=r"(*ret), "=@ccc"(good));
-	return good;
-}
+static bool asked, has_rdrand;
 
 uint64_t pg_entropy_early(void)
 {
 	uint64_t value = 0;
 
-	if (!cpu_has_rdrand() || !rdrand(&value))
-		value = (ticks() ^ abi_wall()) * 0x9e3779b97f4a7c15u;
+	if (!cpu_has_rdrand() || !cpu_rdrand(&value))
+		value = (cpu_ticks() ^ abi_wall()) * 0x9e3779b97f4a7c15u;
 	value ^= value >> 29;
 	return value & ~(uint64_t)0xff; /* a string cannot run over the zero byte */
 }
@@ -139,10 +82,9 @@ static void ask_processor(void)
 {
 	asked = true;
 	has_rdrand = cpu_has_rdrand();
-	has_rdseed = cpu_has_rdseed();
-	if (has_rdseed && absorb_words(rdseed, RDSEED_WORDS))
+	if (cpu_has_rdseed() && absorb_words(cpu_rdseed, RDSEED_WORDS))
 		source = SOURCE_RDSEED;
-	else if (has_rdrand && absorb_words(rdrand, RDRAND_WORDS))
+	else if (has_rdrand && absorb_words(cpu_rdrand, RDRAND_WORDS))
 		source = SOURCE_RDRAND;
 	if (source >= SOURCE_RDRAND)
 		good_bits = PG_ENTROPY_FULL;
@@ -151,13 +93,13 @@ static void ask_processor(void)
 /* What differs between two moments, and between two copies. */
 static void stir(void)
 {
-	uint64_t now[3] = { ticks(), abi_monotonic(), abi_wall() };
+	uint64_t now[3] = { cpu_ticks(), abi_monotonic(), abi_wall() };
 
 	if (!asked)
 		ask_processor();
 	absorb(now, sizeof(now));
 	if (has_rdrand)
-		(void)absorb_words(rdrand, WORDS_EACH);
+		(void)absorb_words(cpu_rdrand, WORDS_EACH);
 }
 
 static void generate(uint8_t *buf, size_t len)
