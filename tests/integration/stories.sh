@@ -11,6 +11,10 @@ cp "$POLDER_SOURCE/tests/story.py" "$T/story.py"
 cp "$POLDER_SOURCE"/docs/stories/*.md "$POLDER_SOURCE"/docs/*.md "$POLDER_SOURCE/README.md" \
 	"$T/stories/" 2>/dev/null
 [ ! -d "$POLDER_SOURCE/examples" ] || cp -r "$POLDER_SOURCE/examples" "$T/examples"
+# What polder cc needs, where each user may read it.
+export POLDER_GUEST=$T/guest
+[ ! -d "$POLDER_BUILD/guest" ] || cp -r "$POLDER_BUILD/guest" "$T/guest"
+chmod -R a+rX "$T/guest" 2>/dev/null
 chmod -R a+rX "$T/stories" "$T/examples" "$T/story.py" 2>/dev/null
 
 title='' why=''
@@ -58,6 +62,10 @@ stories() {
 	for story in "$T"/stories/*.md; do
 		name=$(basename "$story" .md)
 		if ! grep -q '^```console' "$story"; then
+			continue
+		fi
+		if [ "$name" = runtime ] && [ ! -d "$T/guest" ]; then
+			skip "$name" "this build was made without the guest runtime"
 			continue
 		fi
 		mkdir "$WORK/$name"
