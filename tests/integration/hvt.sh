@@ -296,11 +296,16 @@ registers() {
 }
 
 core_file() {
+	local rip
 	rm -f core
 	check "no fault, no core" hvt --core core "$WORKS" hello
 	is "no core" 0 "$(stat -c %s core)"
 	lib_run hvt --core core --block disk=disk --net net=silent "$HOSTILE" write_constant
-	check_out "a core of the fault" 'CORE \(Core file\)' readelf -hW core
+	rip=$(sed -n 's/^rip \([0-9a-f]*\) .*/\1/p' "$ERR")
+	# Behind the ELF header, two program headers and the head of a note: struct elf_prstatus.
+	is "a core has the instruction that was told" "$rip" \
+		"$(od -An -tx8 -j $((64 + 2 * 56 + 20 + 112 + 16 * 8)) -N 8 core | tr -d ' ')"
+	check_out "it is a core" 'CORE \(Core file\)' readelf -hW core
 	check_out "with its registers" 'NT_PRSTATUS' readelf -nW core
 	# Guest-physical 0 is at the second page: the image's text lies 1 MiB behind that.
 	check "and its memory" cmp -n 1024 -i $((4096 + 1048576)):4096 core "$HOSTILE"

@@ -25,8 +25,8 @@ struct core_head {
 	Elf64_Phdr note, load;
 	Elf64_Nhdr note_head;
 	char note_name[8];
-	struct elf_prstatus status;
-};
+	struct elf_prstatus status; /* right behind its name: four bytes off */
+} __attribute__((packed));
 
 static_assert(sizeof(struct core_head) <= PAGE, "memory begins at the second page");
 
@@ -126,8 +126,9 @@ static void trapped(const struct hvt *h, struct kvm_regs *r)
 	r->rflags = t.flags;
 }
 
-static void core_status(const struct hvt *h, struct elf_prstatus *st)
+static struct elf_prstatus core_status(const struct hvt *h)
 {
+	struct elf_prstatus st = { .pr_pid = 1 };
 	struct kvm_regs r;
 	struct kvm_sregs s;
 	struct user_regs_struct u;
@@ -161,10 +162,10 @@ static void core_status(const struct hvt *h, struct elf_prstatus *st)
 				       .gs = 16,
 				       .fs_base = s.fs.base,
 				       .gs_base = s.gs.base };
-	static_assert(sizeof(u) == sizeof(st->pr_reg), "one is the other");
-	memcpy(&st->pr_reg, &u, sizeof(u));
-	st->pr_pid = 1;
-	st->pr_cursig = (short)(h->fault.code > 128 ? h->fault.code - 128 : 6);
+	static_assert(sizeof(u) == sizeof(st.pr_reg), "one is the other");
+	memcpy(&st.pr_reg, &u, sizeof(u));
+	st.pr_cursig = (short)(h->fault.code > 128 ? h->fault.code - 128 : 6);
+	return st;
 }
 
 static bool write_at(int fd, const void *data, size_t len, uint64_t offset)
@@ -221,7 +222,7 @@ void hvt_core(const struct hvt *h)
 			       .n_type = NT_PRSTATUS },
 		.note_name = "CORE",
 	};
-	core_status(h, &head.status);
+	head.status = core_status(h);
 	good = write_at(h->core_fd, &head, sizeof(head), 0);
 	for (uint64_t at = 0; good && at < h->gate.size; at += PAGE)
 		if (core_wants(h, at))
