@@ -249,6 +249,13 @@ static bool has_suffix(const char *word, const char *suffix)
 	return n > k && streq(word + n - k, suffix);
 }
 
+static bool is_meant(const struct run *run, const char *word)
+{
+	return !run->env->root &&
+	       (has_suffix(word, ".spt") || has_suffix(word, ".hvt")) &&
+	       access(word, F_OK) == 0;
+}
+
 /* A unikernel is a file, from here and not along PATH; what it is, is in it. */
 static int find_image(struct run *run, char **argv, int *at, struct err *err)
 {
@@ -257,14 +264,13 @@ static int find_image(struct run *run, char **argv, int *at, struct err *err)
 	auto_free char *written = NULL, *path = NULL;
 	int r;
 
-	if (!image_is(word) && access(word, F_OK) == 0 && !run->env->root &&
-	    (has_suffix(word, ".spt") || has_suffix(word, ".hvt")))
-		return err_set(err, PE_BAD,
-			       "'%s' is no unikernel: its interpreter is not "
-			       "/nonexistent/solo5/",
-			       word);
 	if (!image_is(word))
-		return 0;
+		return is_meant(run, word) ?
+			       err_set(err, PE_BAD,
+				       "'%s' is no unikernel: its interpreter is not "
+				       "/nonexistent/solo5/",
+				       word) :
+			       0;
 	written = *word == '/' ? strdup(word) : str_printf("./%s", word);
 	r = written ? path_resolve(written, &base, &path, err) : err_oom(err);
 	if (r == 0)

@@ -148,7 +148,8 @@ int server_plan_unikernel(struct unikernel **ret, struct spec *core, const struc
 	*ret = u;
 	if (!u)
 		return err_oom(err);
-	u->spec = USPEC_INIT;
+	/* Not by USPEC_INIT, which would write all of it. */
+	u->spec.report_fd = u->spec.core_fd = u->spec.alive_fd = -1;
 	u->spec.kind = e->program == PROGRAM_HVT ? USPEC_HVT : USPEC_SPT;
 	u->spec.name = e->name;
 	u->spec.mem_bytes = genv_guest_mem(e);

@@ -42,13 +42,13 @@ struct unikernel_net {
 	uint64_t frames, bytes; /* NET_SINK: what was sent so far */
 };
 
+/* What is long lies behind what is used: a supervisor lives with it for long. */
 struct unikernel {
-	struct uspec spec;
-	struct unikernel_net net[USPEC_MAX_DEVICES];
-	size_t n_nets;
-	char *cmdline;
+	size_t n_nets, n_fds;
 	int *fds; /* everything opened but what net[] has */
-	size_t n_fds;
+	char *cmdline;
+	struct unikernel_net net[USPEC_MAX_DEVICES];
+	struct uspec spec;
 };
 
 /* core gets what every kind of program has: name, console, limits. Both start empty. */

@@ -50,10 +50,11 @@ struct console {
 	bool raw, is_pipe;
 	bool plain_output; /* the terminal translates line ends, not the pty */
 	struct termios saved;
-	struct pipe_buf in, out; /* to the master; to the terminal */
 	struct client clients[CLIENTS];
 	int log_dir, log, opened[3];
 	uint64_t log_size, log_max;
+	/* To the master; to the terminal. Last: pages that nobody has written are no memory. */
+	struct pipe_buf in, out;
 };
 
 static size_t space(const struct pipe_buf *b)

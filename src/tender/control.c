@@ -704,7 +704,10 @@ static void on_listener(struct source *src, uint32_t events)
 	}
 	cn = may_ask(fd) ? free_conn(c) : NULL;
 	if (cn) {
-		*cn = (struct conn){ .c = c, .state = CONN_NEW, .since = c->n_came++ };
+		*cn = (struct conn){ .src = SOURCE_INIT,
+				     .c = c,
+				     .state = CONN_NEW,
+				     .since = c->n_came++ };
 		if (loop_add(&c->t->loop, &cn->src, fd, EPOLLIN, on_conn) == 0)
 			return;
 		cn->state = CONN_FREE;
@@ -737,9 +740,7 @@ int control_open(struct tender *t, int dirfd, struct err *err)
 	c->t = t;
 	c->dirfd = dirfd;
 	c->listener = c->ready_timer = c->notify = SOURCE_INIT;
-	for (size_t i = 0; i < CONNS; i++)
-		c->conns[i] = (struct conn){ .src = SOURCE_INIT, .c = c };
-	t->control = c;
+	t->control = c; /* free connections are written when somebody comes */
 	r = bind_in(dirfd, "ctl", SOCK_SEQPACKET, &fd, err);
 	if (r == 0)
 		r = loop_add(&t->loop, &c->listener, fd, EPOLLIN, on_listener);

@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -26,6 +27,9 @@
 
 #include "base/fd.h"
 #include "tender/tender-internal.h"
+
+/* More than a start ever uses. */
+#define STACK_BYTES ((uintptr_t)128 << 10)
 
 /* From a terminal these reach a whole foreground job; others only the program. */
 static const int passed_to_group[] = { SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGCONT };
@@ -68,11 +72,22 @@ void tender_failed(struct tender *t, int code, const char *text)
 	tender_ended(t, 0);
 }
 
+/* What the start has used of the stack is not needed again for as long as it runs. */
+static void give_back_stack(void)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0), page = 4096;
+	uintptr_t end = (here - 1024) & ~(page - 1); /* the call uses a little below us */
+
+	(void)madvise((void *)(end - STACK_BYTES), STACK_BYTES, MADV_DONTNEED);
+}
+
 void tender_started(struct tender *t)
 {
 	t->state = TENDER_RUNNING;
 	tell_ready(t, 0, NULL);
 	control_started(t);
+	if (t->job->background)
+		give_back_stack();
 }
 
 /* The program stopped itself (Ctrl-Z): so does a tender in the foreground, so that the

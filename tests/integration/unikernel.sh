@@ -108,9 +108,9 @@ refused() {
 		run -g dev:service=env:nobody/service "$G/net.$K"
 	check_err "$K: Polder's own files" 'belongs to Polder' \
 		run -g "dev:storage=$(journal)" "$G/block.$K"
-	head -c 2000 "$G/hello.$K" >cut.$K
-	check_rc 125 "$K: an image that is cut short" run ./cut.$K
-	check_err "$K: is told why" 'cannot run|no unikernel' run ./cut.$K
+	head -c 2000 "$G/hello.$K" >"cut.$K"
+	check_rc 125 "$K: an image that is cut short" run "./cut.$K"
+	check_err "$K: is told why" 'cannot run|no unikernel' run "./cut.$K"
 	check_err "$K: --core for a Linux program" 'for unikernels' run --core x -- true
 }
 journal() {
