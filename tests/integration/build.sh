@@ -89,6 +89,41 @@ check "nothing is installed then" test ! -e "$T/apt.log"
 check_out "on a terminal it says what it will run" 'apt-get install .* meson' on_terminal y
 check "and yes is yes" grep -q 'install.*meson' "$T/apt.log"
 
+# ---- sources of others, from a directory ----
+
+package() { # DIR NAME: a Debian source package with one file in it
+	mkdir -p "$1" "$T/$2-1"
+	echo "of $2" >"$T/$2-1/file"
+	mkdir -p "$T/$2-1/debian"
+	tar -C "$T" -czf "$1/$2_1.tar.gz" "$2-1"
+	local size
+	size=$(stat -c %s "$1/$2_1.tar.gz")
+	printf 'Format: 3.0 (native)\nSource: %s\nVersion: 1\nFiles:\n %s %s %s\nChecksums-Sha256:\n %s %s %s\n' \
+		"$2" "$(md5sum <"$1/$2_1.tar.gz" | cut -c 1-32)" "$size" "$2_1.tar.gz" \
+		"$(sha256sum <"$1/$2_1.tar.gz" | cut -c 1-64)" "$size" "$2_1.tar.gz" >"$1/$2_1.dsc"
+}
+sources() { # what is missing must not be fetched: there is no apt
+	env PATH="$T/fake:$PATH" POLDER_CACHE="$T/cache" POLDER_SOURCES="$T/sources" \
+		"$POLDER_SOURCE/tools/guest-sources" "$@"
+}
+if command -v dpkg-source >/dev/null; then
+	package "$T/sources" one
+	package "$T/sources" two
+	rm -f "$T/apt.log"
+	check_out "sources are unpacked from a directory" "^$T/cache/sources/one$" sources one
+	check "they are what was packed" grep -qx 'of one' "$T/cache/sources/one/file"
+	check_err "others are named" 'no three_\*.dsc' sources three
+	printf 'x' >>"$T/sources/two_1.tar.gz"
+	check_err "damaged ones are refused" 'not what their .dsc says' sources two
+	check "and nothing of them is left" test ! -e "$T/cache/sources/two" -a \
+		-z "$(find "$T/cache/sources" -name '.new*')"
+	rm -r "$T/sources"
+	check_out "what is unpacked is not asked for again" 'sources/one' sources one
+	check "apt was not called" test ! -e "$T/apt.log"
+else
+	skip "sources of others" "there is no dpkg-source"
+fi
+
 # ---- the count ----
 
 count() { # RESULT STDOUT: what tools/check makes of one meson test
