@@ -5,8 +5,9 @@
  *
  * These do not go through stdio, are not buffered, and bring nothing of stdio into the
  * image. printf() and its like work as well, write the same bytes to the same place, and
- * cost about 30 KB of code; their buffer is flushed at a newline (standard output) or at
- * once (standard error). A program that mixes the two calls fflush() in between.
+ * cost code: 14 KB for stdio, 40 KB with the formats of printf(). Their buffer is flushed
+ * at a newline (standard output) or at once (standard error). A program that mixes the
+ * two calls fflush() in between.
  */
 #ifndef POLDER_GUEST_CONSOLE_H
 #define POLDER_GUEST_CONSOLE_H
