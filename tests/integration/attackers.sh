@@ -87,7 +87,7 @@ few_descriptors() { # init's limits are not the program's to set
 		me polder exec victim -- cat /proc/self/status
 	check_err "a directory as input is refused" 'directory' \
 		sh -c "\"\$@\" <$T" x "${lib_who[@]}" polder exec victim -- true
-	check_out "its terminal is the environment's own" '^.?/dev/pts/[0-9]' \
+	check_out "its terminal is the environment's own" '^(\^.)?.?/dev/pts/[0-9]' \
 		script -qec "${lib_who[*]} polder exec -t victim -- tty" /dev/null
 	check_out "which belongs to the program" ' user +user ' \
 		script -qec "${lib_who[*]} polder exec -t victim -- ls -l /dev/pts" /dev/null
