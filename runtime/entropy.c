@@ -113,10 +113,8 @@ static void generate(uint8_t *buf, size_t len)
 	memcpy(next, block, sizeof(next));
 	while (len > 0) {
 		if (from == sizeof(block)) {
-			/* Before the counter could come round, there is a new key. */
-			if (++counter == 0xffffffffu)
-				break;
-			pg_chacha20_block(key, counter, nonce, block);
+			/* No memory is so large that the counter came round. */
+			pg_chacha20_block(key, ++counter, nonce, block);
 			from = 0;
 		}
 		n = sizeof(block) - from < len ? sizeof(block) - from : len;

@@ -44,7 +44,7 @@ int open(const char *path, int flags, ...)
 	int i;
 
 	if (!libc_path_find(path, &found))
-		return fail(ENOENT);
+		return fail((flags & O_CREAT) ? EROFS : ENOENT);
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC))
 		return fail(found.directory ? EISDIR : EROFS);
 	for (i = 0; i < OPEN_MAX_FILES; i++) {

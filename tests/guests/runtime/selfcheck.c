@@ -175,6 +175,7 @@ static void files(void)
 	      lseek(fd, -9, SEEK_SET) < 0 && errno == EINVAL);
 	check("close", close(fd) == 0 && close(fd) == -1 && errno == EBADF);
 	check("read-only", open("one.txt", O_RDWR) == -1 && errno == EROFS);
+	check("none can be made", fopen("new.txt", "w") == NULL && errno == EROFS);
 	check("not there", open("none.txt", O_RDONLY) == -1 && errno == ENOENT);
 	check("a file is no directory", stat("/one.txt/", &st) == -1);
 	check("stat of a directory", stat("/sub", &st) == 0 && S_ISDIR(st.st_mode));
