@@ -85,7 +85,7 @@ static int attempt(long nr, long a, long b, long c, long d)
 			   .gid = geteuid() ? getegid() : 65534,
 			   .alive_fd = -1 };
 	pid_t pid = fork();
-	int status;
+	int status = 0;
 
 	if (pid == 0) {
 		struct err err = ERR_INIT;
