@@ -29,7 +29,8 @@
 #define RING_MIN 2048u
 #define LINGER (10 * PG_SECOND)
 #define TICK (500 * PG_MS)
-#define HOLD_BACK 8192u /* of the window, before lwIP is told that it was read */
+#define WRITE_MAX 32768u /* of one call of lwIP's, which counts in 16 bits */
+#define HOLD_BACK 8192u  /* of the window, before lwIP is told that it was read */
 
 static struct pg_conn *conns;
 static struct pg_timer tick;
@@ -330,8 +331,8 @@ int pg_raw_write(struct pg_conn *c, const void *data, size_t len, bool is_static
 
 		if (n > len - done)
 			n = len - done;
-		if (n > 16 * TCP_MSS)
-			n = 16 * TCP_MSS;
+		if (n > WRITE_MAX)
+			n = WRITE_MAX;
 		if (n == 0 || tcp_write(c->pcb, (const uint8_t *)data + done, (u16_t)n,
 					(is_static ? 0 : TCP_WRITE_FLAG_COPY) |
 						(n < len - done ? TCP_WRITE_FLAG_MORE :

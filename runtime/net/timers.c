@@ -62,6 +62,26 @@ static bool tcp_needed(void)
 	return tcp_active_pcbs || tcp_tw_pcbs;
 }
 
+/*
+ * A peer that closes its window and acknowledges what is not sent yet can leave lwIP
+ * (2.1.3) with its clock for closed windows running and nothing to probe with, which its
+ * timer takes for a bug of its own, and ends the program. So such clocks are stopped
+ * first, and a retransmission's is running wherever something is under way.
+ */
+static void tcp_due(void)
+{
+	for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+		if (pcb->persist_backoff == 0 || (pcb->unsent && !pcb->unacked))
+			continue;
+		pcb->persist_backoff = 0;
+		pcb->persist_cnt = 0;
+		pcb->persist_probe = 0;
+		if (pcb->unacked && pcb->rtime < 0)
+			pcb->rtime = 0;
+	}
+	tcp_tmr();
+}
+
 static bool dhcp_needed(void)
 {
 	for (struct pg_iface *i = pg_ifaces; i; i = i->next) {
@@ -96,7 +116,7 @@ static struct interval {
 	bool (*needed)(void); /* NULL: always */
 	struct pg_timer timer;
 } intervals[] = {
-	{ TCP_TMR_INTERVAL, tcp_tmr, tcp_needed, { 0 } },
+	{ TCP_TMR_INTERVAL, tcp_due, tcp_needed, { 0 } },
 	{ IP_TMR_INTERVAL, ip_reass_tmr, NULL, { 0 } },
 	{ ARP_TMR_INTERVAL, etharp_tmr, NULL, { 0 } },
 	{ DHCP_COARSE_TIMER_MSECS, dhcp_coarse_tmr, dhcp_used, { 0 } },

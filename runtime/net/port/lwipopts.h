@@ -95,15 +95,15 @@
 
 /* ---- TCP ---- */
 #define LWIP_TCP 1
-#define TCP_MSS 1460
+#define TCP_MSS 8960 /* at most; a device's MTU says what it is */
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 1
 #define TCP_WND (64 * 1024)
 #define TCP_SND_BUF (128 * 1024)
 #define TCP_SND_QUEUELEN 512
-#define TCP_SNDLOWAT (TCP_SND_BUF / 4)
+#define TCP_SNDLOWAT (24 * 1024)
 #define TCP_SNDQUEUELOWAT 256
-#define TCP_OVERSIZE TCP_MSS
+#define TCP_OVERSIZE 1460
 #define TCP_LISTEN_BACKLOG 1
 #define TCP_DEFAULT_LISTEN_BACKLOG 0xff
 #define TCP_QUEUE_OOSEQ 1
