@@ -57,6 +57,7 @@ bench:
 	@tools/setup build guest bench
 	@$(MAKE) --no-print-directory build
 	@bench/run $(BUILD)
+	@bench/web $(BUILD)
 
 # Prefix is the build's: another one here than before builds anew what depends on it.
 install: build

@@ -2,7 +2,8 @@
 /*
  * run-on-tap TENDER IMAGE TAP [WORD…]: becomes the tender (polder-tender-spt or -hvt) of a
  * unikernel whose one device, "service", is the TAP interface of that name, with the words
- * as its command line. Plumbing alone, nothing of polder run. RUN_MEM: MiB of memory (64).
+ * as its command line. Plumbing alone, nothing of polder run. RUN_MEM: MiB of memory (64);
+ * RUN_MTU: of the interface (1500).
  */
 #include "base/auto.h"
 #include "base/str.h"
@@ -43,7 +44,7 @@ int main(int argc, char **argv)
 {
 	auto_str bytes = STR_INIT, words = STR_INIT;
 	struct uspec s = USPEC_INIT;
-	const char *mem = getenv("RUN_MEM");
+	const char *mem = getenv("RUN_MEM"), *mtu = getenv("RUN_MTU");
 	char number[16];
 	size_t len;
 	int fd;
@@ -63,12 +64,14 @@ int main(int argc, char **argv)
 	s.uid = geteuid() ? geteuid() : 65534;
 	s.gid = getegid() ? getegid() : 65534;
 	s.n_devices = 1;
-	s.devices[0] = (struct uspec_device){ .name = "service",
-					      .type = USPEC_NET,
-					      .fd = open_tap(argv[3]),
-					      .base = -1,
-					      .mac = { 2, 0x10, 0x20, 0x30, 0x40, 0x50 },
-					      .mtu = 1500 };
+	s.devices[0] = (struct uspec_device){
+		.name = "service",
+		.type = USPEC_NET,
+		.fd = open_tap(argv[3]),
+		.base = -1,
+		.mac = { 2, 0x10, 0x20, 0x30, 0x40, 0x50 },
+		.mtu = (uint16_t)(mtu ? strtoul(mtu, NULL, 10) : 1500)
+	};
 	if (s.devices[0].fd < 0)
 		return fail(argv[3]);
 	uspec_encode(&s, &bytes);

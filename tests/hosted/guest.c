@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: ISC */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * guest.c - the guest API on the host: enough to run a network program of the guest
  * runtime as an ordinary process. Its one device is a TAP, or the descriptor that

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: ISC */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* hosted.h - included before every source of a hosted program: a declaration of a device
  * makes no note of the image, and there is one device in any case. */
 #include <polder/guest/device.h>

@@ -299,6 +299,21 @@ dns_server() {
 	over
 }
 
+# ---- as people start them ----
+
+porcelain() {
+	cp "$img/web.spt" .
+	check "polder run starts it on the TAP" in_net polder run -n web -d \
+		-g dev:service=host:tap0 ./web.spt -- "${static[@]}"
+	check_out "and it serves" '^<h1>hello</h1>$' until_ok_out 20 get http://10.0.0.2/
+	check_out "what it said is kept" '^web: ready' in_net polder logs web
+	check_err "without its device it does not start" 'service' in_net polder run ./web.spt
+	check "it is stopped" in_net polder rm -f web
+}
+until_ok_out() { # SECONDS CMD…: the output of the one that succeeded
+	until_ok "$1" "${@:2}" && "${@:2}"
+}
+
 # ---- all of it ----
 
 usable() { # why TENDER cannot be had, or nothing
@@ -306,7 +321,7 @@ usable() { # why TENDER cannot be had, or nothing
 	me sh -c ': </dev/kvm' 2>/dev/null || echo "no /dev/kvm for this user"
 }
 everything() {
-	local why
+	local why patience
 	if ! me sh -c ': <>/dev/net/tun' 2>/dev/null; then
 		skip "unikernels on a TAP" "no /dev/net/tun for this user"
 		return
@@ -325,6 +340,8 @@ everything() {
 		web_server
 		dns_server
 	done
+	patience=50
+	porcelain
 	kill "$NS"
 	wait "$NS" 2>/dev/null
 }

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: ISC */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * client - a unikernel that asks others, for tests/integration/unikernel-net.sh.
  *
