@@ -18,9 +18,16 @@ void unikernel_free(struct unikernel *u)
 		fd_close_list((int[]){ u->net[i].fd, u->net[i].peer, u->net[i].joint },
 			      3);
 	fd_close_list(u->fds, u->n_fds);
+	free(u->net);
 	free(u->fds);
 	free(u->cmdline);
 	free(u);
+}
+
+void unikernel_given(struct unikernel *u)
+{
+	fd_close_list(u->fds, u->n_fds);
+	u->n_fds = 0;
 }
 
 int unikernel_keep(struct unikernel *u, int take_fd, struct err *err)
@@ -140,13 +147,17 @@ static int plan_core(struct spec *s, const struct genv *e, const struct server_c
 int server_plan_unikernel(struct unikernel **ret, struct spec *core, const struct genv *e,
 			  const struct server_ctx *cx, struct err *err)
 {
-	struct unikernel *u = calloc(1, sizeof(*u));
+	struct unikernel *u =
+		calloc(1, offsetof(struct unikernel, spec.devices) +
+				  e->n_devices * sizeof(u->spec.devices[0]));
 	const struct binding *clock = genv_binding(e, "clock");
 	const char *why = NULL;
 	int r;
 
 	*ret = u;
-	if (!u)
+	if (u)
+		u->net = calloc(e->n_devices + 1, sizeof(*u->net));
+	if (!u || !u->net)
 		return err_oom(err);
 	/* Not by USPEC_INIT, which would write all of it. */
 	u->spec.report_fd = u->spec.core_fd = u->spec.alive_fd = -1;

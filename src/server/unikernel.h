@@ -42,12 +42,13 @@ struct unikernel_net {
 	uint64_t frames, bytes; /* NET_SINK: what was sent so far */
 };
 
-/* What is long lies behind what is used: a supervisor lives with it for long. */
+/* Allocated with room for the devices that there are, no more: a supervisor lives with
+ * it for long. */
 struct unikernel {
 	size_t n_nets, n_fds;
 	int *fds; /* everything opened but what net[] has */
 	char *cmdline;
-	struct unikernel_net net[USPEC_MAX_DEVICES];
+	struct unikernel_net *net;
 	struct uspec spec;
 };
 
@@ -55,6 +56,8 @@ struct unikernel {
 int server_plan_unikernel(struct unikernel **ret, struct spec *core, const struct genv *e,
 			  const struct server_ctx *cx, struct err *err);
 void unikernel_free(struct unikernel *u);
+/* The child has inherited what it needs: what nobody else does is closed. */
+void unikernel_given(struct unikernel *u);
 
 /* A filter that lets nothing in: what is sent to this socket vanishes and still
  * "succeeds". Taken off again where off. */

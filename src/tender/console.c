@@ -29,6 +29,7 @@
 #include "tender/tender-internal.h"
 
 #define CLIENTS 8
+#define LOG_CHUNK 1024u
 #define DEFAULT_ROWS 24
 #define DEFAULT_COLS 80
 /* A terminal may block in the middle of a longer write. */
@@ -53,8 +54,10 @@ struct console {
 	struct client clients[CLIENTS];
 	int log_dir, log, opened[3];
 	uint64_t log_size, log_max;
-	/* To the master; to the terminal. Last: pages that nobody has written are no memory. */
-	struct pipe_buf in, out;
+	struct pipe_buf in, out; /* to the master; to the terminal */
+	/* Of in and out. Last: a page that nobody has written is no memory, and a console
+	 * without anything to relay is allocated without them. */
+	char buf[2][BUF_BYTES];
 };
 
 static size_t space(const struct pipe_buf *b)
@@ -110,18 +113,20 @@ static void log_rotate(struct console *c)
 /* A terminal ends lines with CR LF, a log with LF. */
 static void log_write(struct console *c, const char *p, size_t n)
 {
-	char clean[BUF_BYTES];
-	size_t k = 0;
-
-	if (c->log < 0)
-		return;
-	for (size_t i = 0; i < n; i++)
-		if (p[i] != '\r' || c->is_pipe)
-			clean[k++] = p[i];
-	if (c->log_size + k > c->log_max)
+	if (c->log >= 0 && c->log_size + n > c->log_max)
 		log_rotate(c);
-	if (c->log >= 0 && fd_write_all(c->log, clean, k, NULL) == 0)
-		c->log_size += k;
+	while (c->log >= 0 && n > 0) {
+		char clean[LOG_CHUNK];
+		size_t k = 0, i;
+
+		for (i = 0; i < n && i < sizeof(clean); i++)
+			if (p[i] != '\r' || c->is_pipe)
+				clean[k++] = p[i];
+		if (fd_write_all(c->log, clean, k, NULL) == 0)
+			c->log_size += k;
+		p += i;
+		n -= i;
+	}
 }
 
 void console_note(struct tender *t, const char *text)
@@ -511,11 +516,16 @@ static int open_fake(struct console *c, struct sandbox_io *io, struct err *err)
 int console_open(struct tender *t, struct sandbox_io *ret_io, struct err *err)
 {
 	const struct spec *s = t->job->spec;
-	struct console *c = calloc(1, sizeof(*c));
+	bool relays = s->console == SPEC_CONSOLE_OWN || s->console == SPEC_CONSOLE_FAKE ||
+		      (s->console == SPEC_CONSOLE_PARENT && !t->ops->plain_console);
+	struct console *c =
+		calloc(1, relays ? sizeof(*c) : offsetof(struct console, buf));
 
 	if (!c)
 		return err_oom(err);
 	c->t = t;
+	c->in.buf = relays ? c->buf[0] : NULL;
+	c->out.buf = relays ? c->buf[1] : NULL;
 	c->kind = s->console;
 	c->in_fd = c->out_fd = c->own_out = c->log = c->opened[0] = c->opened[1] =
 		c->opened[2] = -1;

@@ -59,7 +59,8 @@ struct control {
 	struct tender *t;
 	struct source listener, ready_timer, notify;
 	int dirfd;
-	struct conn conns[CONNS];
+	struct conn *conns; /* CONNS, once somebody has come */
+	size_t n_conns;
 	int nsfds[SANDBOX_NS_MAX];
 	int spare; /* given up for a moment where there are no descriptors left */
 	uint64_t n_came;
@@ -289,7 +290,7 @@ void control_namespaces(struct tender *t, const int *nsfds)
 		memcpy(c->nsfds, nsfds, sizeof(c->nsfds));
 		c->have_ns = true;
 	}
-	for (size_t i = 0; i < CONNS; i++)
+	for (size_t i = 0; i < c->n_conns; i++)
 		if (c->conns[i].state == CONN_WAIT_NS) {
 			if (c->conns[i].head.verb == CTL_EXEC)
 				do_exec(&c->conns[i]);
@@ -302,7 +303,7 @@ void control_child(struct tender *t, pid_t pid, int status)
 {
 	struct control *c = t->control;
 
-	for (size_t i = 0; c && i < CONNS; i++)
+	for (size_t i = 0; c && i < c->n_conns; i++)
 		if (c->conns[i].state == CONN_EXEC && c->conns[i].watcher == pid) {
 			c->conns[i].watcher = 0;
 			answer_end(&c->conns[i], status);
@@ -317,7 +318,7 @@ static void tell_ready(struct control *c, bool ready)
 {
 	c->t->ready = ready;
 	c->ready_over = !ready;
-	for (size_t i = 0; i < CONNS; i++)
+	for (size_t i = 0; i < c->n_conns; i++)
 		if (c->conns[i].state == CONN_WAIT_READY) {
 			if (ready)
 				answer(&c->conns[i], CTL_OK, NULL);
@@ -568,7 +569,7 @@ static bool is_crowded(const struct control *c)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < CONNS; i++)
+	for (size_t i = 0; i < c->n_conns; i++)
 		n += c->conns[i].state != CONN_FREE && c->conns[i].state != CONN_NEW;
 	return n >= CONNS - CONNS_QUICK;
 }
@@ -650,7 +651,7 @@ static struct conn *longest_idle(struct control *c)
 {
 	struct conn *found = NULL;
 
-	for (size_t i = 0; i < CONNS; i++)
+	for (size_t i = 0; i < c->n_conns; i++)
 		if (c->conns[i].state == CONN_NEW &&
 		    (!found || c->conns[i].since < found->since))
 			found = &c->conns[i];
@@ -662,7 +663,11 @@ static struct conn *free_conn(struct control *c)
 {
 	struct conn *idle;
 
-	for (size_t i = 0; i < CONNS; i++)
+	if (!c->conns) {
+		c->conns = calloc(CONNS, sizeof(*c->conns));
+		c->n_conns = c->conns ? CONNS : 0;
+	}
+	for (size_t i = 0; i < c->n_conns; i++)
 		if (c->conns[i].state == CONN_FREE)
 			return &c->conns[i];
 	idle = longest_idle(c);
@@ -740,7 +745,7 @@ int control_open(struct tender *t, int dirfd, struct err *err)
 	c->t = t;
 	c->dirfd = dirfd;
 	c->listener = c->ready_timer = c->notify = SOURCE_INIT;
-	t->control = c; /* free connections are written when somebody comes */
+	t->control = c;
 	r = bind_in(dirfd, "ctl", SOCK_SEQPACKET, &fd, err);
 	if (r == 0)
 		r = loop_add(&t->loop, &c->listener, fd, EPOLLIN, on_listener);
@@ -754,7 +759,7 @@ void control_ended(struct tender *t)
 {
 	struct control *c = t->control;
 
-	for (size_t i = 0; c && i < CONNS; i++) {
+	for (size_t i = 0; c && i < c->n_conns; i++) {
 		struct conn *cn = &c->conns[i];
 
 		if (cn->state == CONN_WAIT_END)
@@ -785,7 +790,7 @@ void control_close(struct tender *t)
 
 	if (!c)
 		return;
-	for (size_t i = 0; i < CONNS; i++)
+	for (size_t i = 0; i < c->n_conns; i++)
 		if (c->conns[i].state != CONN_FREE)
 			drop(&c->conns[i]);
 	for (size_t i = 0; c->have_ns && i < SANDBOX_NS_MAX; i++)
@@ -800,6 +805,7 @@ void control_close(struct tender *t)
 	if (c->ready_timer.fd >= 0)
 		(void)close(c->ready_timer.fd);
 	control_unlist(t);
+	free(c->conns);
 	free(c);
 	t->control = NULL;
 }

@@ -27,10 +27,10 @@ enum tender_state { TENDER_STARTING, TENDER_RUNNING, TENDER_PAUSED, TENDER_ENDED
 #define BUF_BYTES 16384u
 #define SHADOWS 32
 
-/* Bytes on their way; [from, to) of buf are filled. */
+/* Bytes on their way; [from, to) of buf, which has BUF_BYTES, are filled. */
 struct pipe_buf {
 	size_t from, to;
-	char buf[BUF_BYTES];
+	char *buf;
 };
 
 struct console; /* console.c */

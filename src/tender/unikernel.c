@@ -152,6 +152,7 @@ static int unikernel_release(struct tender *t, struct err *err)
 	uspec_encode(&t->job->unikernel->spec, &spec);
 	if (spec.failed)
 		return err_oom(err);
+	unikernel_given(t->job->unikernel);
 	r = fd_write_all(u->spec_fd, spec.p, spec.len, err);
 	if (r == 0 && (t->job->unikernel->spec.flags & USPEC_TRACED))
 		r = fd_write_all(u->alive_fd, "", 1, err); /* we are attached */
@@ -169,6 +170,14 @@ static void note(struct tender *t, const char *text, const char *detail)
 	console_note(t, t->job->ret_note);
 }
 
+/* Nothing that could drive a terminal; lines stay. */
+static void make_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text != '\n' && (*text < ' ' || *text > '~'))
+			*text = '?';
+}
+
 /* False: the pipe is empty for now. */
 static bool read_report(struct tender *t)
 {
@@ -180,10 +189,13 @@ static bool read_report(struct tender *t)
 		return false;
 	if (n == (ssize_t)sizeof(r)) {
 		r.text[sizeof(r.text) - 1] = r.detail[sizeof(r.detail) - 1] = '\0';
-		if (r.outcome == USPEC_REFUSED) {
+		/* What comes once it runs may come from a monitor that was taken over. */
+		make_plain(r.text);
+		make_plain(r.detail);
+		if (r.outcome == USPEC_REFUSED && t->state == TENDER_STARTING) {
 			u->refused = true;
 			tender_failed(t, r.code == 126 ? 126 : 125, r.text);
-		} else if (r.outcome == USPEC_FAULT) {
+		} else if (r.outcome == USPEC_FAULT && !t->job->ret_note[0]) {
 			note(t, r.text, r.detail);
 		}
 	}
@@ -203,6 +215,9 @@ static void on_report(struct source *src, uint32_t events)
 		;
 	loop_del(&t->loop, src);
 	(void)close(fd);
+	/* An spt guest dies with us by PDEATHSIG now, and nobody reads this. */
+	if (t->job->unikernel->spec.kind == USPEC_SPT && t->unikernel.alive_fd >= 0)
+		(void)close(TAKE_FD(t->unikernel.alive_fd));
 }
 
 static void ended(struct tender *t, int status)
@@ -212,6 +227,13 @@ static void ended(struct tender *t, int status)
 	       !t->unikernel.refused)
 		if (!read_report(t))
 			break;
+	if (t->job->unikernel->spec.kind == USPEC_HVT && WIFSIGNALED(status) &&
+	    WTERMSIG(status) == SIGSYS && !t->job->ret_note[0])
+		note(t,
+		     "the guest's monitor was stopped by its filter: it was taken over, "
+		     "or "
+		     "has a fault",
+		     "");
 	tender_ended(t, status);
 }
 
