@@ -270,9 +270,28 @@ static void forever(void)
 			*(volatile uint8_t *)a = 1;
 }
 
+static bool all_zero(uint64_t from, uint64_t to)
+{
+	for (uint64_t at = (from + 7) & ~7ull; at < to; at += 8)
+		if (*(const volatile uint64_t *)at)
+			return false;
+	return true;
+}
+
+/* What the tender wrote for itself into the guest's memory is gone. */
+static void residue(void)
+{
+	g_require(all_zero(0x10000, 0x11000));
+	g_require(
+		all_zero((uintptr_t)g_boot->cmdline + g_len(g_boot->cmdline), 0x100000));
+	g_require(all_zero(g_boot->kernel_end, g_boot->mem_size - 65536));
+}
+
 /* The kernel answers these; the guest goes on. */
 static void harmless(void)
 {
+	if (g_word("residue"))
+		residue();
 	if (g_word("pwrite-pointer"))
 		g_require(g_sys(18, 6, 0x20000000000, (long)bs, 0, 0, 0) == -14);
 	if (g_word("pread-into-text"))
