@@ -373,7 +373,8 @@ leftovers() {
 	grep -E " (($T/(user|root)/(run|data)|/run/polder)/|/var/lib/polder/)" \
 		/proc/self/mountinfo | sed 's/^/mount /'
 	find "$T/user/run/polder" "$T/root/run/polder" /run/polder -mindepth 1 \
-		! -name 'journal*' ! -name '*lock*' ! -name uids ! -name sweep ! \( -name e -empty \) 2>/dev/null |
+		! -name 'journal*' ! -name '*lock*' ! -name uids ! -name sweep \
+		! -path '*/polder/etc' ! -path '*/polder/etc/*' ! \( -name e -empty \) 2>/dev/null |
 		sed 's/^/file /'
 }
 

@@ -49,8 +49,10 @@ struct start {
 	struct sandbox sandbox;
 	char programs[512], own_dirs[PLACES_PATH_MAX + 64], cgroups[512], cgroup_name[17];
 	int uid_fd, log_dir, notify_fd;
+	int skeleton; /* keeps the /etc that is mounted */
 	int ready_fd;
-	bool has_id; /* in spec, before it is recorded */
+	bool spec_only; /* nobody is there to keep what it would mount */
+	bool has_id;    /* in spec, before it is recorded */
 	bool concluded;
 };
 
@@ -292,6 +294,8 @@ static int plan(struct start *st, struct err *err)
 	st->cx.open_server = open_server;
 	st->cx.join = join;
 	st->cx.userdata = st;
+	st->cx.rundir = st->l->reg ? registry_run_dir(st->l->reg) : -1;
+	st->cx.ret_skeleton = st->spec_only ? NULL : &st->skeleton;
 	if (grants_files(e)) /* else nobody asks for them */
 		find_programs(st);
 	if (e->image)
@@ -517,7 +521,7 @@ static void release(struct start *st)
 	spec_fini(&st->spec);
 	unikernel_free(st->unikernel);
 	free(st->exposes);
-	fd_close_list((int[]){ st->uid_fd, st->log_dir, st->notify_fd }, 3);
+	fd_close_list((int[]){ st->uid_fd, st->log_dir, st->notify_fd, st->skeleton }, 4);
 	reg_held_fini(&st->held);
 }
 
@@ -534,6 +538,7 @@ static struct start start_init(const struct launch *l)
 			    .sandbox = SANDBOX_INIT,
 			    .uid_fd = -1,
 			    .log_dir = -1,
+			    .skeleton = -1,
 			    .notify_fd = -1,
 			    .ready_fd = -1 };
 
@@ -646,6 +651,7 @@ int launch_spec(const struct launch *l, struct str *out, struct err *err)
 	struct start st = start_init(l);
 	int r = take_uids(&st, err);
 
+	st.spec_only = true;
 	if (r == 0 && getrandom(st.spec.id, sizeof(st.spec.id), 0) != sizeof(st.spec.id))
 		r = err_sys(err, "cannot make an id");
 	if (r == 0)

@@ -356,28 +356,55 @@ static int new_name(struct build *b, const char *path, int *owned, int *ret_dir,
 	return r;
 }
 
+static int write_file(int dir, const char *leaf, const struct spec_mount *m)
+{
+	auto_fd fd = sys_openat(dir, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+				m->mode ? m->mode : 0644);
+	long r = fd < 0 ? fd : 0;
+
+	for (size_t done = 0; r >= 0 && done < m->data_len; done += (size_t)r)
+		r = sys_write(fd, (const char *)m->data + done, m->data_len - done);
+	return r < 0 ? (int)r : 0;
+}
+
+/* A file of the pool, mounted read-only on one that is there. */
+static int put_file_over(struct build *b, struct spec_mount *m, struct err *err)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC };
+	auto_fd tree = -1;
+	char name[16];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "%u", b->next++);
+	r = write_file(b->pool, name, m);
+	if (r == 0)
+		r = tree =
+			sys_open_tree(b->pool, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (r >= 0)
+		r = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
+	if (r < 0)
+		return err_neg(err, r, "cannot make '%s' inside", m->dst);
+	return attach(b, m, tree, true, err);
+}
+
 static int put_file(struct build *b, struct spec_mount *m, struct err *err)
 {
-	auto_fd owned = -1, fd = -1;
+	auto_fd owned = -1;
 	const char *leaf;
-	int dir;
-	long r = new_name(b, m->dst, &owned, &dir, &leaf, err);
+	int dir, r;
 
+	if (m->flags & SPEC_MOUNT_OVER)
+		return put_file_over(b, m, err);
+	r = new_name(b, m->dst, &owned, &dir, &leaf, err);
 	if (r != 0)
-		return (int)r;
+		return r;
 	if (owned >= 0 && !is_ours(b, owned))
 		return m->flags & SPEC_MOUNT_OPTIONAL ?
 			       0 :
 			       err_set(err, -EROFS, "'%s' would be written on the host",
 				       m->dst);
-	fd = sys_openat(dir, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
-			m->mode ? m->mode : 0644);
-	for (size_t done = 0; fd >= 0 && done < m->data_len; done += (size_t)r) {
-		r = sys_write(fd, (const char *)m->data + done, m->data_len - done);
-		if (r < 0)
-			return err_neg(err, (int)r, "cannot write '%s' inside", m->dst);
-	}
-	return fd < 0 ? err_neg(err, fd, "cannot make '%s' inside", m->dst) : 0;
+	r = write_file(dir, leaf, m);
+	return r < 0 ? err_neg(err, r, "cannot make '%s' inside", m->dst) : 0;
 }
 
 static int put_symlink(struct build *b, struct spec_mount *m, struct err *err)

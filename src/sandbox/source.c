@@ -40,13 +40,29 @@ static bool kind_as_granted(const struct spec_mount *m, mode_t mode)
 	return m->flags & SPEC_MOUNT_IS_FILE ? S_ISREG(mode) : S_ISDIR(mode);
 }
 
+/* The number of a removed inode is given to the next one: its kind counts too. */
+static int compare(const struct spec_mount *m, int fd, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "cannot examine '%s'", m->src);
+	if (((m->dev || m->ino) && (st.st_dev != m->dev || st.st_ino != m->ino)) ||
+	    ((m->flags & SPEC_MOUNT_GRANT) && !kind_as_granted(m, st.st_mode)))
+		return err_set(err, PE_BAD,
+			       "'%s' was replaced while it was being granted: "
+			       "refused",
+			       m->src);
+	return 0;
+}
+
 int source_open(const struct spec_mount *m, int *ret_fd, struct err *err)
 {
 	uint64_t resolve = m->flags & SPEC_MOUNT_GRANT ?
 				   RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS :
 				   0;
 	auto_fd fd = sys_openat2(AT_FDCWD, m->src, O_PATH | O_CLOEXEC, 0, resolve);
-	struct stat st;
+	int r;
 
 	if (fd == -ELOOP)
 		return err_set(err, PE_BAD,
@@ -55,15 +71,9 @@ int source_open(const struct spec_mount *m, int *ret_fd, struct err *err)
 			       m->src);
 	if (fd < 0)
 		return err_neg(err, fd, "cannot open '%s' to grant it", m->src);
-	if (fstat(fd, &st) < 0)
-		return err_sys(err, "cannot examine '%s'", m->src);
-	/* The number of a removed inode is given to the next one: its kind counts too. */
-	if (((m->dev || m->ino) && (st.st_dev != m->dev || st.st_ino != m->ino)) ||
-	    ((m->flags & SPEC_MOUNT_GRANT) && !kind_as_granted(m, st.st_mode)))
-		return err_set(err, PE_BAD,
-			       "'%s' was replaced while it was being granted: "
-			       "refused",
-			       m->src);
+	r = compare(m, fd, err);
+	if (r != 0)
+		return r;
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -130,8 +140,10 @@ static int clone_one(struct spec_mount *m, struct err *err)
 	auto_fd from = -1;
 	int r;
 
-	if (!(m->flags & SPEC_MOUNT_GRANT))
-		return clone_tree(m, AT_FDCWD, m->src, -1, err);
+	if (!(m->flags & SPEC_MOUNT_GRANT)) {
+		r = clone_tree(m, AT_FDCWD, m->src, -1, err);
+		return r != 0 || !m->ino ? r : compare(m, m->fd, err);
+	}
 	r = source_open(m, &from, err);
 	return r != 0 ? r : clone_tree(m, from, "", -1, err);
 }

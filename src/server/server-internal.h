@@ -17,6 +17,17 @@ int server_root(struct spec *s, const struct genv *e, const struct server_ctx *c
 int server_etc(struct spec *s, const struct genv *e, const struct server_ctx *cx,
 	       struct err *err);
 
+/* A file or directory of the host's /etc, as it is. */
+void server_etc_show(struct spec *s, const char *path);
+/* Its links: text, path. */
+extern const char *const server_etc_links[][2];
+extern const size_t server_etc_n_links;
+
+/* A finished /etc, mounted as a whole, if it is one like any other; made: path, NUL, text,
+ * NUL, and so on, the files that Polder writes. False: it is to be put together. */
+bool skeleton_use(struct spec *s, const struct genv *e, const struct server_ctx *cx,
+		  const struct str *made);
+
 /* The home directory inside, and the user's name there. */
 const char *server_home(const struct spec *s);
 const char *server_user_name(const struct genv *e, const struct spec *s);

@@ -31,7 +31,10 @@ struct server_ctx {
 		own_dirs; /* where a kept environment's own directories live; NULL: in memory */
 	uint32_t uid_base; /* for an environment started by root */
 	bool accept_weaker;
-	bool terminal; /* TERM and the like are passed on */
+	bool terminal;     /* TERM and the like are passed on */
+	int rundir;        /* the run directory; looked at only with ret_skeleton */
+	int *ret_skeleton; /* a descriptor that keeps a finished /etc, to be closed when
+			    * the environment has ended; -1: none. NULL: not wanted */
 	/* Opens a server that another environment exposes: a detached mount. */
 	int (*open_server)(void *userdata, const struct binding *b, int *ret_mountfd,
 			   bool *ret_is_file, struct err *err);

@@ -64,8 +64,9 @@ enum spec_mount_flag {
 		1 << 4, /* somebody's files: owner mapped when started by root */
 	SPEC_MOUNT_ROOT = 1 << 5, /* becomes the root directory itself */
 	SPEC_MOUNT_WEAKER =
-		1 << 6, /* a SHADOW may be a plain read-only bind if need be */
-	SPEC_MOUNT_FLAGS_ALL = (1 << 7) - 1
+		1 << 6,           /* a SHADOW may be a plain read-only bind if need be */
+	SPEC_MOUNT_OVER = 1 << 7, /* a FILE: mounted on what a mount before has there */
+	SPEC_MOUNT_FLAGS_ALL = (1 << 8) - 1
 };
 
 struct spec_map {
