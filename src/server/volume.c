@@ -243,6 +243,10 @@ static int own_volume(struct unikernel *u, struct uspec_device *d,
 		d->fd = TAKE_FD(d->base); /* nothing will differ from it */
 		return 0;
 	}
+	if (base && (d->flags & USPEC_DEV_RO))
+		return err_set(err, PE_USAGE,
+			       "%s: with ro, size= cannot be more than the base has",
+			       b->slot);
 	if (base && u->spec.kind == USPEC_SPT)
 		return copied_base(u, d, b, cx, size, err);
 	if (!base)

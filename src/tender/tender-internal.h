@@ -85,7 +85,7 @@ struct tender_unikernel {
 	pid_t pid; /* 0: none, or reaped */
 	int spec_fd, alive_fd;
 	struct source report;
-	bool traced, refused;
+	bool traced;
 	struct link *links; /* for each net device */
 	size_t n_links;
 };

@@ -178,55 +178,66 @@ static void make_plain(char *text)
 			*text = '?';
 }
 
-/* False: the pipe is empty for now. */
-static bool read_report(struct tender *t)
+static void take_report(struct tender *t, struct uspec_report *r)
+{
+	r->text[sizeof(r->text) - 1] = r->detail[sizeof(r->detail) - 1] = '\0';
+	/* What comes once it runs may come from a monitor that was taken over. */
+	make_plain(r->text);
+	make_plain(r->detail);
+	if (r->outcome == USPEC_FAULT && !t->job->ret_note[0])
+		note(t, r->text, r->detail);
+	if (t->state != TENDER_STARTING)
+		return;
+	if (r->outcome == USPEC_REFUSED)
+		tender_failed(t, r->code == 126 ? 126 : 125, r->text);
+	else
+		tender_started(t);
+}
+
+/* Nothing more will come. That is how spt says that its guest is about to run. */
+static void report_ended(struct tender *t)
 {
 	struct tender_unikernel *u = &t->unikernel;
-	struct uspec_report r;
-	ssize_t n = u->report.fd < 0 ? 0 : read(u->report.fd, &r, sizeof(r));
+	int fd = u->report.fd;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (n == (ssize_t)sizeof(r)) {
-		r.text[sizeof(r.text) - 1] = r.detail[sizeof(r.detail) - 1] = '\0';
-		/* What comes once it runs may come from a monitor that was taken over. */
-		make_plain(r.text);
-		make_plain(r.detail);
-		if (r.outcome == USPEC_REFUSED && t->state == TENDER_STARTING) {
-			u->refused = true;
-			tender_failed(t, r.code == 126 ? 126 : 125, r.text);
-		} else if (r.outcome == USPEC_FAULT && !t->job->ret_note[0]) {
-			note(t, r.text, r.detail);
-		}
+	loop_del(&t->loop, &u->report);
+	(void)close(fd);
+	if (t->job->unikernel->spec.kind == USPEC_HVT) {
+		if (t->state == TENDER_STARTING)
+			tender_failed(t, 125,
+				      "the guest's monitor ended before the guest ran");
+		return;
 	}
+	/* The guest dies with us by PDEATHSIG now, and nobody reads this. */
+	if (u->alive_fd >= 0)
+		(void)close(TAKE_FD(u->alive_fd));
 	if (t->state == TENDER_STARTING)
 		tender_started(t);
-	return true;
 }
 
 static void on_report(struct source *src, uint32_t events)
 {
 	struct tender *t = container_of(src, struct tender, unikernel.report);
-	int fd = src->fd;
+	struct uspec_report r;
 
-	if (!read_report(t) || !(events & EPOLLHUP))
-		return;
-	while (read_report(t) && t->state == TENDER_STARTING)
-		;
-	loop_del(&t->loop, src);
-	(void)close(fd);
-	/* An spt guest dies with us by PDEATHSIG now, and nobody reads this. */
-	if (t->job->unikernel->spec.kind == USPEC_SPT && t->unikernel.alive_fd >= 0)
-		(void)close(TAKE_FD(t->unikernel.alive_fd));
+	(void)events;
+	while (src->fd >= 0) {
+		ssize_t n = read(src->fd, &r, sizeof(r));
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n == (ssize_t)sizeof(r))
+			take_report(t, &r);
+		else
+			report_ended(t);
+	}
 }
 
+/* What it has said before comes first. */
 static void ended(struct tender *t, int status)
 {
 	t->unikernel.pid = 0;
-	while (t->unikernel.report.fd >= 0 && t->state == TENDER_STARTING &&
-	       !t->unikernel.refused)
-		if (!read_report(t))
-			break;
+	on_report(&t->unikernel.report, 0);
 	if (t->job->unikernel->spec.kind == USPEC_HVT && WIFSIGNALED(status) &&
 	    WTERMSIG(status) == SIGSYS && !t->job->ret_note[0])
 		note(t,

@@ -155,6 +155,7 @@ volumes() {
 	check_out "$K: a base" '^33280$' block own,base=./d.img sum
 	check "$K: over a base" block own,base=./d.img write at=0 c=66
 	check "$K: leaves the base" cmp <(head -c 512 /dev/zero) <(head -c 512 d.img)
+	check_err "$K: read-only is as large as its base" 'with ro' block own,base=./d.img,size=128K,ro size
 	check_out "$K: more than the base" '^131072 512$' block own,base=./d.img,size=128K size
 	check_out "$K: is zeros" '^33280$' block own,base=./d.img,size=128K sum
 	kept_volume
@@ -242,6 +243,26 @@ with_rc() { # N CMD…: success if it ends so
 	"$@"
 	rc=$?
 	[ $rc = "$want" ]
+}
+
+# In a network namespace of the test's own; polder's places are the same.
+tap() {
+	[ "$ME" = root ] || return
+	if [ ! -c /dev/net/tun ]; then
+		skip "$K: a TAP" "/dev/net/tun is not there"
+		return
+	fi
+	cat >tap.sh <<-EOT
+		ip tuntap add dev tap0 mode tap || exit 99
+		ip link set tap0 up
+		ip address add 192.0.2.1/24 dev tap0
+		(sleep 0.3; ping -c 3 -W 1 192.0.2.2 >/dev/null) & # asks who that is, at least
+		"$T/bin/polder" run -g dev:service=host:tap0 "$G/net.$K" any=1 n=1 ms=5000
+		"$T/bin/polder" run -g dev:service=host:lo "$G/net.$K"
+	EOT
+	check_err "$K: a TAP, and what is none" "'lo' is no TAP" me unshare -n bash tap.sh
+	cp "$OUT" tap.out
+	check_out "$K: frames came, and went" '^echoed$' cat tap.out
 }
 
 # ---- what can be done with one that runs ----
@@ -445,6 +466,7 @@ all() {
 	no_kvm
 	each_kind volumes
 	each_kind links
+	each_kind tap
 	each_kind life
 	faults
 	each_kind deaths
