@@ -12,6 +12,7 @@
 #include "solo5/solo5-internal.h"
 
 #define PAGE 4096ull
+#define MEMORY_END (1ull << 47) /* no guest's memory, and no process's, goes beyond */
 #define EHDR_BYTES 64u
 #define PHDR_BYTES 56u
 
@@ -98,7 +99,7 @@ static int add_segment(struct solo5_image *im, const struct phdr *p, const char 
 	if (p->filesz > 0 && p->vaddr % PAGE != 0)
 		return solo5_bad(ret_why,
 				 "a segment of the image does not begin at a page");
-	if (p->memsz > UINT64_MAX / 2 || p->vaddr > UINT64_MAX / 2)
+	if (p->vaddr > MEMORY_END || p->memsz > MEMORY_END - p->vaddr)
 		return solo5_bad(ret_why, "a segment of the image lies outside of any "
 					  "memory");
 	/* Of the end byte before, not its page: one without bytes in the file may begin

@@ -116,6 +116,16 @@ int solo5_note_parse(struct solo5_image *im, const void *note, size_t len,
 	}
 }
 
+/* Each by its own numbers, since each is mapped by them. */
+static bool segments_fit(const struct solo5_image *im, uint64_t mem_bytes)
+{
+	for (uint32_t i = 0; i < im->n_seg; i++)
+		if (im->seg[i].vaddr > mem_bytes ||
+		    im->seg[i].memsz > mem_bytes - im->seg[i].vaddr)
+			return false;
+	return true;
+}
+
 int solo5_image_check(const struct solo5_image *im, uint64_t mem_bytes,
 		      const char **ret_why)
 {
@@ -128,7 +138,8 @@ int solo5_image_check(const struct solo5_image *im, uint64_t mem_bytes,
 	if (im->version != SOLO5_ABI_VERSION)
 		return solo5_bad(ret_why, "the image speaks another version of its ABI "
 					  "than 2");
-	if (mem_bytes < im->end || mem_bytes - im->end < SOLO5_STACK_MIN)
+	if (mem_bytes < im->end || mem_bytes - im->end < SOLO5_STACK_MIN ||
+	    !segments_fit(im, mem_bytes))
 		return solo5_bad(ret_why, "the memory is too small for the image");
 	return 0;
 }

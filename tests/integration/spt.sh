@@ -70,6 +70,25 @@ shifted() { # IN OUT: the same image, all but its headers 16 bytes further on in
 	E
 }
 
+escaping() { # IN OUT: the last segment's end wraps; the one before lies on the tender's code
+	python3 - "$1" "$2" <<-'E'
+	import struct, sys
+	b = bytearray(open(sys.argv[1], "rb").read())
+	b += bytes(-len(b) % 4096)
+	# open("/etc/passwd"), sendfile to 1, exit_group(0): wherever the tender is just then
+	code = bytes.fromhex("488d3d2a00000031f6b8020000000f0589c6bf0100000031d2"
+	    "41ba00100000b8280000000f0531ffb8e70000000f05")
+	code += bytes(7 + 0x2a - len(code)) + b"/etc/passwd\0"
+	def segment(i, flags, offset, vaddr, filesz, memsz):
+	    struct.pack_into("<IIQQQQQQ", b, 64 + 56 * i, 1, flags, offset, vaddr, vaddr,
+	        filesz, memsz, 4096)
+	segment(3, 5, len(b), 0x20000000000, 0x7000, 0x7000)
+	segment(4, 6, 0, 2**63 - 1, 0, 2**63 - 1)
+	b += b"\x90" * (0x7000 - len(code)) + code
+	open(sys.argv[2], "wb").write(b)
+	E
+}
+
 # ---- what works ----
 
 plain() {
@@ -208,6 +227,8 @@ images() {
 	bad "two ABI notes" "the ABI note twice" "$(phdr 6 8)" \
 		"$(printf '\\x%02x\\x%02x' $((abi & 255)) $((abi >> 8)))"
 	bad "too small" "a bss beyond the memory" "$(phdr 4 40)" '\x00\x00\x00\x01'
+	escaping "$G/guest-hello.spt" "$G/guest-bad.spt"
+	refused 126 "outside of any memory" "segments that would lie on the tender itself" spt bad
 	refused 126 "too small" "too little memory" spt hello mem=1080K
 	check_out "a little more is enough" '^hello' spt hello mem=1172K
 	rm -f "$G/guest-bad.spt"

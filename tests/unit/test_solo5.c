@@ -242,6 +242,14 @@ static void segments_are_in_their_places(void **state)
 	assert_bad("outside of any memory");
 	put(phdr(DATA, MEMSZ), UINT64_MAX - 0x100000, 8); /* wraps */
 	assert_bad("outside of any memory");
+	/* An end that wraps to 0 would leave all segments before it unbounded. */
+	put(phdr(BSS, VADDR), UINT64_MAX / 2, 8);
+	put(phdr(BSS, MEMSZ), UINT64_MAX / 2, 8);
+	assert_bad("outside of any memory");
+	put(phdr(BSS, VADDR), 1ull << 47, 8);
+	assert_bad("outside of any memory");
+	put(phdr(BSS, MEMSZ), (1ull << 47) - 0x103000, 8);
+	assert_bad("memory is too small");
 	put(phdr(DATA, MEMSZ), 0xff, 8);
 	assert_bad("larger in the file");
 	put(phdr(DATA, OFFSET), FILE_BYTES - 0xff, 8);
