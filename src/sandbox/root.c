@@ -175,6 +175,31 @@ static int make_file_target(struct build *b, const char *path, int *ret_fd,
 	return 0;
 }
 
+/* The directories that path lies in; what is there already stays. */
+static void make_way(struct build *b, const char *path)
+{
+	char part[4096];
+
+	for (const char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+		(void)snprintf(part, sizeof(part), "%.*s", (int)(p - path - 1), path + 1);
+		(void)sys_mkdirat(b->root, part, 0755);
+	}
+}
+
+/* True if path leads through a link that we have made, or will make. */
+static bool through_link(const struct build *b, const char *path)
+{
+	for (size_t i = 0; i < b->spec->n_mounts; i++) {
+		const struct spec_mount *m = &b->spec->mounts[i];
+		size_t n = strlen(m->dst);
+
+		if (m->kind == SPEC_MOUNT_SYMLINK && strncmp(path, m->dst, n) == 0 &&
+		    path[n] == '/')
+			return true;
+	}
+	return false;
+}
+
 /* A file or directory by its name, its parents too. */
 static int make_by_name(struct build *b, const char *path, bool is_file, uint32_t mode,
 			struct err *err)
@@ -184,7 +209,9 @@ static int make_by_name(struct build *b, const char *path, bool is_file, uint32_
 	long r = -ENOENT;
 
 	for (int tries = 0; tries < 2 && r == -ENOENT; tries++) {
-		if (tries > 0 && (r = parent_of(b, path, &parent, &leaf, err)) != 0)
+		if (tries > 0 && !through_link(b, path))
+			make_way(b, path);
+		else if (tries > 0 && (r = parent_of(b, path, &parent, &leaf, err)) != 0)
 			return (int)r;
 		r = is_file ? SYS4(SYS_mknodat, b->root, path + 1, S_IFREG | 0444, 0) :
 			      sys_mkdirat(b->root, path + 1, mode ? mode : 0755);
@@ -584,8 +611,9 @@ static int make_root(struct build *b, struct spec_mount *m, struct err *err)
 		b->root = TAKE_FD(m->fd);
 		return 0;
 	}
-	r = new_tmpfs(m->size, 0755, &b->root, err);
-	if (r == 0)
+	r = m->size ? new_tmpfs(m->size, 0755, &b->root, err) :
+		      pool_dir(b, 0755, 0, &b->root, err);
+	if (r == 0 && m->size)
 		remember_ours(b, b->root);
 	b->own_ground = r == 0;
 	return r;

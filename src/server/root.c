@@ -11,8 +11,6 @@
 
 #include "server/server-internal.h"
 
-#define ROOT_BYTES (4u << 20)
-
 static struct spec_mount *add(struct spec *s, enum spec_mount_kind kind, const char *src,
 			      const char *dst, uint32_t flags, uint32_t mode)
 {
@@ -85,10 +83,8 @@ static int add_home(struct spec *s, const struct server_ctx *cx, struct err *err
 static int default_root(struct spec *s, const struct genv *e, const struct server_ctx *cx,
 			struct err *err)
 {
-	struct spec_mount *m = add(s, SPEC_MOUNT_SCRATCH, NULL, "/",
-				   SPEC_MOUNT_ROOT | SPEC_MOUNT_RO, 0755);
-
-	m->size = ROOT_BYTES;
+	(void)add(s, SPEC_MOUNT_SCRATCH, NULL, "/", SPEC_MOUNT_ROOT | SPEC_MOUNT_RO,
+		  0755);
 	add_programs(s);
 	return server_etc(s, e, cx, err);
 }
