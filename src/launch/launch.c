@@ -129,7 +129,7 @@ static int record(struct start *st, struct err *err)
 	const struct genv *e = l->env;
 	auto_str spec = STR_INIT;
 	auto_free char *words = summary(e);
-	struct reg_id id;
+	struct reg_id id = { .b = { 0 } };
 	struct reg_new new = { .id = st->has_id ? &id : NULL,
 			       .name = e->name,
 			       .composition = l->composition,
