@@ -93,8 +93,11 @@ bool image_is(const char *path)
 int image_read(struct genv *e, struct err *err)
 {
 	auto_free struct solo5_image *im = calloc(1, sizeof(*im));
-	int r = im ? image_parse(e->image, im, err) : err_oom(err);
+	int r;
 
+	if (!im)
+		return err_oom(err);
+	r = image_parse(e->image, im, err);
 	if (r != 0)
 		return r;
 	genv_set_program(e, im->target == SOLO5_HVT ? PROGRAM_HVT : PROGRAM_SPT);
