@@ -11,8 +11,8 @@
  * its packets. An empty ring is given back: a connection that waits holds no buffer.
  *
  * After pg_conn_close() a connection lingers: our end is sent behind what was written,
- * what still comes in is thrown away, and the peer's end, an error, or time without
- * progress frees it. Closing both directions at once would answer late bytes with a
+ * what still comes in is thrown away, and counts for nothing; the peer's end, an error, or
+ * time without progress frees it. Closing both directions at once would answer late bytes with a
  * reset, and that throws away what the peer has not read yet.
  *
  * A struct pg_conn lives until both sides have let go: lwIP (pcb is NULL) and the program
@@ -27,13 +27,15 @@
 #include <string.h>
 
 #define RING_MIN 2048u
-#define LINGER (10 * PG_SECOND)
+#define LINGER (10 * PG_SECOND)      /* without progress of what was written */
+#define LINGER_MAX (120 * PG_SECOND) /* in any case */
 #define TICK (500 * PG_MS)
 #define WRITE_MAX 32768u /* of one call of lwIP's, which counts in 16 bits */
 #define HOLD_BACK 8192u  /* of the window, before lwIP is told that it was read */
 
 static struct pg_conn *conns;
 static struct pg_timer tick;
+static uint64_t tick_due;
 const struct pg_tls_hook *pg_tls_hook;
 
 /* ---- life ---- */
@@ -62,7 +64,7 @@ static void conn_free(struct pg_conn *c)
 	if (c->listener && --c->listener->count == 0 && c->listener->closed)
 		free(c->listener);
 	pg_net_counts.connections--;
-	free(c->ring);
+	pg_lwip_free(c->ring);
 	free(c);
 }
 
@@ -125,15 +127,32 @@ static void check(struct pg_conn *c, uint64_t now)
 		pg_conn_break(c, "timed out");
 }
 
+static void on_tick(void *arg);
+
+static void set_tick(uint64_t now)
+{
+	tick_due = (now / TICK + 1) * TICK;
+	pg_timer_set(&tick, tick_due, on_tick, NULL);
+}
+
+/*
+ * Where the tick itself is late, this program was busy or paused, and nobody else is to
+ * blame: that time does not count.
+ */
 static void on_tick(void *arg)
 {
 	uint64_t now = pg_clock_monotonic();
+	uint64_t lost = now > tick_due + TICK ? now - tick_due : 0;
 
 	(void)arg;
-	for (struct pg_conn *c = conns; c; c = c->next)
+	for (struct pg_conn *c = conns; c; c = c->next) {
+		c->active += lost;
+		if (c->deadline < PG_NEVER - lost)
+			c->deadline += lost;
 		check(c, now);
+	}
 	if (conns)
-		pg_timer_set(&tick, (now / TICK + 1) * TICK, on_tick, NULL);
+		set_tick(now);
 }
 
 /* ---- what lwIP says ---- */
@@ -148,7 +167,7 @@ static bool ring_room(struct pg_conn *c, uint32_t need)
 		return true;
 	while (size - c->ring_len < need)
 		size *= 2;
-	more = malloc(size);
+	more = pg_lwip_malloc(size);
 	if (!more)
 		return false;
 	first = c->ring_size - c->ring_at;
@@ -158,7 +177,7 @@ static bool ring_room(struct pg_conn *c, uint32_t need)
 		memcpy(more, c->ring + c->ring_at, first);
 		memcpy(more + first, c->ring, c->ring_len - first);
 	}
-	free(c->ring);
+	pg_lwip_free(c->ring);
 	c->ring = more;
 	c->ring_size = size;
 	c->ring_at = 0;
@@ -182,7 +201,8 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	struct pg_conn *c = arg;
 
 	(void)err;
-	c->active = pg_clock_monotonic();
+	if (!c->closing)
+		c->active = pg_loop_now();
 	if (!p) {
 		c->peer_done = true;
 		if (c->closing)
@@ -210,7 +230,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 	unsigned events = 0;
 
 	(void)len;
-	c->active = pg_clock_monotonic();
+	c->active = pg_loop_now();
 	if (c->want_room && pg_raw_room(c) >= TCP_SND_BUF / 4) {
 		c->want_room = false;
 		events |= PG_CONN_WRITE;
@@ -246,14 +266,14 @@ struct pg_conn *pg_conn_new(struct tcp_pcb *pcb, pg_conn_fn *fn, void *arg)
 	c->fn = fn;
 	c->arg = arg;
 	c->deadline = PG_NEVER;
-	c->active = pg_clock_monotonic();
+	c->active = pg_loop_now();
 	c->next = conns;
 	c->prev = &conns;
 	if (conns)
 		conns->prev = &c->next;
 	conns = c;
 	if (!tick.prev_)
-		pg_timer_set(&tick, (c->active / TICK + 1) * TICK, on_tick, NULL);
+		set_tick(pg_clock_monotonic());
 	tcp_arg(pcb, c);
 	tcp_recv(pcb, on_recv);
 	tcp_sent(pcb, on_sent);
@@ -299,7 +319,7 @@ int pg_raw_read(struct pg_conn *c, void *buf, size_t size, size_t *ret_len)
 	c->ring_at = (c->ring_at + n) & (c->ring_size - 1);
 	c->ring_len -= n;
 	if (c->ring_len == 0) {
-		free(c->ring);
+		pg_lwip_free(c->ring);
 		c->ring = NULL;
 		c->ring_size = c->ring_at = 0;
 	}
@@ -386,7 +406,7 @@ static void forget_unread(struct pg_conn *c)
 	uint32_t n = c->ring_len;
 
 	c->ring_len = 0;
-	free(c->ring);
+	pg_lwip_free(c->ring);
 	c->ring = NULL;
 	c->ring_size = c->ring_at = 0;
 	give_back(c, n);
@@ -413,8 +433,8 @@ void pg_conn_close(struct pg_conn *c)
 		return;
 	}
 	c->idle = LINGER;
-	c->deadline = PG_NEVER;
-	c->active = pg_clock_monotonic();
+	c->deadline = pg_loop_now() + LINGER_MAX;
+	c->active = pg_loop_now();
 	if (tcp_shutdown(c->pcb, 0, 1) != ERR_OK)
 		drop(c);
 }
@@ -440,7 +460,7 @@ void pg_conn_set(struct pg_conn *c, pg_conn_fn *fn, void *arg)
 void pg_conn_idle(struct pg_conn *c, uint64_t ns)
 {
 	c->idle = ns;
-	c->active = pg_clock_monotonic();
+	c->active = pg_loop_now();
 }
 
 void pg_conn_deadline(struct pg_conn *c, uint64_t deadline)

@@ -64,7 +64,7 @@ static struct rx_buffer *rx_alloc(void)
 	struct rx_buffer *b = spare;
 
 	if (!b && n_buffers < RX_BUFFERS) {
-		b = malloc(sizeof *b + frame_max);
+		b = pg_lwip_malloc(sizeof *b + frame_max);
 		if (b) {
 			b->size = frame_max;
 			n_buffers++;

@@ -13,6 +13,14 @@
 
 static struct pg_task *first, **last = &first;
 static bool stopped;
+static uint64_t round_began;
+
+uint64_t pg_loop_now(void)
+{
+	if (!round_began)
+		round_began = pg_clock_monotonic();
+	return round_began;
+}
 
 void pg_task_queue(struct pg_task *t)
 {
@@ -64,10 +72,11 @@ void pg_loop_once(uint64_t deadline)
 	if (first)
 		deadline = 0;
 	ready = pg_poll(next < deadline ? next : deadline);
+	round_began = pg_clock_monotonic();
 	for (struct pg_iface *i = pg_ifaces; i; i = i->next)
 		if (pg_set_has(ready, i->device))
 			pg_iface_input(i);
-	pg_timers_run(pg_clock_monotonic());
+	pg_timers_run(round_began);
 	run_tasks();
 }
 

@@ -111,7 +111,7 @@ static const char *date_now(void)
 {
 	static char text[HTTP_DATE_BYTES];
 	static uint64_t second = UINT64_MAX;
-	uint64_t now = pg_clock_monotonic() / PG_SECOND;
+	uint64_t now = pg_loop_now() / PG_SECOND;
 
 	if (now != second) {
 		second = now;
@@ -305,8 +305,8 @@ static bool take_request(struct pg_conn *c, struct client *cl)
 		cl->in_len -= (size_t)r;
 		memmove(cl->in, cl->in + r, cl->in_len);
 	}
-	pg_conn_deadline(
-		c, pg_deadline_in(ANSWER_TIME + cl->body_left / SLOWEST * PG_SECOND));
+	pg_conn_deadline(c, pg_loop_now() + ANSWER_TIME +
+				    cl->body_left / SLOWEST * PG_SECOND);
 	return true;
 }
 
@@ -323,7 +323,7 @@ static int fill(struct pg_conn *c, struct client *cl)
 		return PG_NOT_FOUND;
 	cl->in_len += n;
 	if (was_empty)
-		pg_conn_deadline(c, pg_deadline_in(HEAD_TIME));
+		pg_conn_deadline(c, pg_loop_now() + HEAD_TIME);
 	return PG_OK;
 }
 
@@ -339,7 +339,7 @@ static bool serve(struct pg_conn *c, struct client *cl)
 				return r == PG_AGAIN;
 			if (!cl->keep)
 				return false;
-			pg_conn_deadline(c, cl->in_len ? pg_deadline_in(HEAD_TIME) :
+			pg_conn_deadline(c, cl->in_len ? pg_loop_now() + HEAD_TIME :
 							 PG_NEVER);
 		}
 		if (cl->in_len && take_request(c, cl))
@@ -361,7 +361,7 @@ static void on_client(struct pg_conn *c, unsigned events, void *arg)
 			return;
 		}
 		pg_conn_set(c, on_client, cl);
-		pg_conn_deadline(c, pg_deadline_in(HEAD_TIME));
+		pg_conn_deadline(c, pg_loop_now() + HEAD_TIME);
 	}
 	if (events & PG_CONN_END || !serve(c, cl))
 		finish(c, cl);

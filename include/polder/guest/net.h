@@ -118,6 +118,10 @@ void pg_loop_stop(void);
 /* One round: waits until something is there or the deadline, and does what is due. */
 void pg_loop_once(uint64_t deadline);
 
+/* When this round began, on pg_clock_monotonic(): no call of the tender, so cheap enough
+ * for every packet. */
+uint64_t pg_loop_now(void);
+
 /* Zeroed before its first use. The program's, and must stay where it is while it is set. */
 struct pg_timer {
 	struct pg_timer *next_, **prev_;
@@ -194,7 +198,7 @@ size_t pg_conn_room(const struct pg_conn *c);
 
 /*
  * No more from us. What was written is still sent, for as long as the peer takes some of
- * it every 10 s. c is no longer the program's. NULL is allowed.
+ * it every 10 s, and two minutes at most. c is no longer the program's. NULL is allowed.
  */
 void pg_conn_close(struct pg_conn *c);
 /* At once; the peer sees a reset. */
