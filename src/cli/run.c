@@ -249,11 +249,21 @@ static bool has_suffix(const char *word, const char *suffix)
 	return n > k && streq(word + n - k, suffix);
 }
 
+static bool is_named_so(const char *word)
+{
+	return has_suffix(word, ".spt") || has_suffix(word, ".hvt");
+}
+
+/* A bare word is a command. Were any file here of that name looked at, whoever can write
+ * to the working directory would decide what "polder run make" runs. */
+static bool may_be_image(const char *word)
+{
+	return strchr(word, '/') || is_named_so(word);
+}
+
 static bool is_meant(const struct run *run, const char *word)
 {
-	return !run->env->root &&
-	       (has_suffix(word, ".spt") || has_suffix(word, ".hvt")) &&
-	       access(word, F_OK) == 0;
+	return !run->env->root && is_named_so(word) && access(word, F_OK) == 0;
 }
 
 /* A unikernel is a file, from here and not along PATH; what it is, is in it. */
@@ -264,7 +274,7 @@ static int find_image(struct run *run, char **argv, int *at, struct err *err)
 	auto_free char *written = NULL, *path = NULL;
 	int r;
 
-	if (!image_is(word))
+	if (!may_be_image(word) || !image_is(word))
 		return is_meant(run, word) ?
 			       err_set(err, PE_BAD,
 				       "'%s' is no unikernel: its interpreter is not "
