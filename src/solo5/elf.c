@@ -66,7 +66,7 @@ bool solo5_may_be_image(const void *header, size_t len, uint64_t *ret_interp)
 	for (uint32_t i = 0; i < n; i++) {
 		struct phdr p = phdr_at(h, at + (size_t)i * PHDR_BYTES);
 
-		if (p.type == PT_INTERP && p.filesz == SOLO5_INTERP_BYTES) {
+		if (p.type == PT_INTERP && p.filesz >= SOLO5_INTERP_BYTES) {
 			*ret_interp = p.offset;
 			return true;
 		}
@@ -123,10 +123,10 @@ static int add_note(struct solo5_image *im, const struct phdr *p, const char **r
 {
 	if (im->n_notes == SOLO5_MAX_NOTES)
 		return solo5_bad(ret_why, "the image has more than 8 notes");
-	if (p->filesz > SOLO5_NOTE_MAX)
-		return solo5_bad(ret_why, "a note of the image is too long");
 	im->note[im->n_notes].offset = p->offset;
-	im->note[im->n_notes].size = p->filesz;
+	/* Ours is never longer, and comes first; what else is there need not be read. */
+	im->note[im->n_notes].size =
+		p->filesz < SOLO5_NOTE_MAX ? p->filesz : SOLO5_NOTE_MAX;
 	im->n_notes++;
 	return 0;
 }
@@ -144,7 +144,8 @@ static int add(struct solo5_image *im, const struct phdr *p, uint64_t file_size,
 		return add_segment(im, p, ret_why);
 	if (p->type == PT_NOTE)
 		return add_note(im, p, ret_why);
-	if (*interp || p->filesz != SOLO5_INTERP_BYTES)
+	/* Toolchains pad it: what is behind the NUL is nobody's business. */
+	if (*interp || p->filesz < SOLO5_INTERP_BYTES)
 		return solo5_bad(ret_why, "not a unikernel: its interpreter is not "
 					  "/nonexistent/solo5/");
 	*interp = true;

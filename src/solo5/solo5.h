@@ -24,7 +24,7 @@
 
 #define SOLO5_HEADER_BYTES 4096u /* the ELF header and all program headers lie in it */
 #define SOLO5_INTERP "/nonexistent/solo5/"
-#define SOLO5_INTERP_BYTES 20u /* with the NUL */
+#define SOLO5_INTERP_BYTES 20u /* with the NUL; the segment may be longer */
 #define SOLO5_MAX_SEGMENTS 32
 #define SOLO5_MAX_NOTES 8
 #define SOLO5_MAX_ENTRIES 64 /* with the reserved first */

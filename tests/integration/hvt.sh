@@ -77,6 +77,8 @@ works() {
 	now=$(date +%s)
 	check "the wall clock" hvt "$WORKS" wall
 	is "is the host's" 1 $(($(cat "$OUT") >= now && $(cat "$OUT") <= $(date +%s)))
+	check_out "an image of other toolchains" '^all there$' hvt "$T/bin/guest-other.hvt" x
+	check_rc 139 "and what it may only read" hvt "$T/bin/guest-other.hvt" write
 	check_out "a given one" '^10000000[0-9][0-9]$' hvt --clock 1000000000000000000 "$WORKS" wall
 }
 

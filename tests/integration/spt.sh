@@ -121,6 +121,8 @@ plain() {
 	check_out "segments anywhere in the file" '^hello anywhere$' spt shifted cmdline=anywhere
 	patched hello tail "$(phdr 2 40)" '\x00\x10' "$(phdr 3 40)" '\x00\x10'
 	check_out "segments that go on behind the file's bytes" '^hello on$' spt tail cmdline=on
+	check_out "an image of other toolchains" '^all there$' spt other
+	check_rc 139 "and what it may only read" spt other cmdline=write
 	check_out "few descriptors may be open" '^hello' \
 		me bash -c "ulimit -n 8; solo5-start polder-tender-spt image=$G/guest-hello.spt"
 	refused 125 "cannot have 8388608 KiB of memory" "a limit on memory" me bash -c \

@@ -45,6 +45,7 @@ plain() {
 		run "$G/hello.$K" -- --hello=world
 	check_out "$K: a second -- is its own" '^hello -- x$' run "$G/hello.$K" -- -- x
 	check_out "$K: -- before it" '^hello x$' run -- "$G/hello.$K" x
+	check_out "$K: an image of other toolchains" '^all there$' run "$G/other.$K"
 	cp "$G/hello.$K" here.bin
 	check_out "$K: whatever its name, by a path" '^hello' run ./here.bin
 	check_rc 127 "$K: but a bare word is a command" run here.bin
