@@ -69,21 +69,20 @@ static int tap_missing(const struct binding *b, struct err *err)
 		       b->slot, b->ref, b->ref, b->ref);
 }
 
-static bool is_there(const char *name)
+static bool ask(const char *name, unsigned long what, struct ifreq *ret)
 {
-	struct ifreq ifr = { 0 };
 	auto_fd sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	(void)snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	return sock >= 0 && ioctl(sock, SIOCGIFINDEX, &ifr) == 0;
+	(void)snprintf(ret->ifr_name, sizeof(ret->ifr_name), "%s", name);
+	return sock >= 0 && ioctl(sock, what, ret) == 0;
 }
 
 /* Only one that is there: opening would make one, which whoever may does not want. */
 static int open_tap(struct unikernel_net *n, const struct binding *b, struct err *err)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI }, here = { 0 };
 
-	if (!is_there(b->ref))
+	if (!ask(b->ref, SIOCGIFINDEX, &here))
 		return tap_missing(b, err);
 	n->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (n->fd < 0)
@@ -104,6 +103,16 @@ static int open_tap(struct unikernel_net *n, const struct binding *b, struct err
 		return err_set(err, PE_USAGE, "%s: the interface '%s' is no TAP", b->slot,
 			       b->ref);
 	return err_sys(err, "%s: cannot use the TAP interface '%s'", b->slot, b->ref);
+}
+
+/* The guest's frames are to be what the interface takes, if nobody says otherwise. */
+static void take_mtu(struct uspec_device *d, const struct binding *b)
+{
+	struct ifreq ifr = { 0 };
+
+	if (!binding_option(b, "mtu") && ask(b->ref, SIOCGIFMTU, &ifr) &&
+	    ifr.ifr_mtu > 0 && ifr.ifr_mtu <= UINT16_MAX)
+		d->mtu = (uint16_t)ifr.ifr_mtu;
 }
 
 static int join(struct unikernel_net *n, const struct binding *b,
@@ -153,9 +162,10 @@ int server_frames(struct unikernel *u, struct uspec_device *d, const struct bind
 	d->type = USPEC_NET;
 	if (r != 0)
 		return r;
-	if (source == SRC_HOST)
+	if (source == SRC_HOST) {
 		r = open_tap(n, b, err);
-	else if (source == SRC_ENV)
+		take_mtu(d, b);
+	} else if (source == SRC_ENV)
 		r = join(n, b, cx, err);
 	else
 		r = open_pair(n, source != SRC_FAKE, err);

@@ -94,6 +94,7 @@ escaping() { # IN OUT: the last segment's end wraps; the one before lies on the 
 plain() {
 	check_out "hello" '^hello world$' spt hello cmdline=world
 	check_rc 0 "success" spt hello
+	check_out "the image ends behind its zeroes" '^hello' spt hello cmdline=zeroes
 	check_rc 42 "its exit status" spt hello cmdline='exit=42'
 	check_rc 255 "255" spt hello cmdline='exit=255'
 	check_out "the least memory" '^hello' spt hello mem=1172K

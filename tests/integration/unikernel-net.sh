@@ -60,6 +60,8 @@ set -e
 ip link set lo up
 ip tuntap add dev tap0 mode tap user "$1"
 ip link set tap0 up
+ip tuntap add dev tap1 mode tap user "$1"
+ip link set tap1 mtu 1280 up
 ip addr add 10.0.0.1/24 dev tap0
 ip -6 addr add fd00::1/64 dev tap0 nodad
 echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range || true
@@ -318,6 +320,12 @@ porcelain() {
 	check_out "what it said is kept" '^web: ready' in_net polder logs web
 	check_err "without its device it does not start" 'service' in_net polder run ./web.spt
 	check "it is stopped" in_net polder rm -f web
+	cp "$POLDER_BUILD/tests/guests/solo5/guest-net.spt" . && chmod 644 guest-net.spt
+	check_out "the TAP's MTU is the guest's" ' mtu 1280$' first_words tap1
+	check_out "if nothing else is said" ' mtu 1400$' first_words tap1,mtu=1400
+}
+first_words() { # TAP: what a guest says first; its frame is too short for a TAP
+	in_net sh -c 'polder run -g "dev:service=host:$0" ./guest-net.spt hello ms=10; true' "$1"
 }
 until_ok_out() { # SECONDS CMD…: the output of the one that succeeded
 	until_ok "$1" "${@:2}" && "${@:2}"

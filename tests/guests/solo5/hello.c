@@ -21,7 +21,9 @@ void guest_main(void)
 		g_require(*p == 0);
 	*o = z[999] = 3;
 	g_require(*o == 3 && z[999] == 3);
-	g_require(g_boot->kernel_end >= (uintptr_t)&zero[1000]);
+	/* Others count what the file has alone; our tenders the zeroes, too. */
+	g_require(g_boot->kernel_end >= (uintptr_t)(&one + 1));
+	g_require(!g_word("zeroes") || g_boot->kernel_end >= (uintptr_t)&zero[1000]);
 	g_puts("hello ");
 	g_puts(g_boot->cmdline);
 	g_puts("\n");
