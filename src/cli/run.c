@@ -92,7 +92,7 @@ struct run {
 	struct graph *g;
 	struct genv *env;
 	const char *name, *spec_file, *core_file;
-	char cwd[PATH_MAX];
+	char *cwd; /* no room for the longest: a supervisor keeps it */
 	bool rm, background, json, weaker, verbose, exits;
 	struct reg_entry *again;
 };
@@ -249,21 +249,11 @@ static bool has_suffix(const char *word, const char *suffix)
 	return n > k && streq(word + n - k, suffix);
 }
 
-static bool is_named_so(const char *word)
-{
-	return has_suffix(word, ".spt") || has_suffix(word, ".hvt");
-}
-
-/* A bare word is a command. Were any file here of that name looked at, whoever can write
- * to the working directory would decide what "polder run make" runs. */
-static bool may_be_image(const char *word)
-{
-	return strchr(word, '/') || is_named_so(word);
-}
-
 static bool is_meant(const struct run *run, const char *word)
 {
-	return !run->env->root && is_named_so(word) && access(word, F_OK) == 0;
+	return !run->env->root &&
+	       (has_suffix(word, ".spt") || has_suffix(word, ".hvt")) &&
+	       access(word, F_OK) == 0;
 }
 
 /* A unikernel is a file, from here and not along PATH; what it is, is in it. */
@@ -274,7 +264,7 @@ static int find_image(struct run *run, char **argv, int *at, struct err *err)
 	auto_free char *written = NULL, *path = NULL;
 	int r;
 
-	if (!may_be_image(word) || !image_is(word))
+	if (!image_is(word))
 		return is_meant(run, word) ?
 			       err_set(err, PE_BAD,
 				       "'%s' is no unikernel: its interpreter is not "
@@ -478,7 +468,7 @@ int cmd_run(int argc, char **argv)
 		return cli_hand_over(argv - 1);
 	r = cli_open(&run.st, &err);
 
-	if (r == 0 && !getcwd(run.cwd, sizeof(run.cwd)))
+	if (r == 0 && !(run.cwd = getcwd(NULL, 0)))
 		r = err_sys(&err, "cannot tell the working directory");
 	if (r == 0)
 		r = read_words(&run, argc, argv, &err);
@@ -496,6 +486,7 @@ int cmd_run(int argc, char **argv)
 	}
 	reg_entry_free(run.again);
 	graph_free(run.g);
+	free(run.cwd);
 	cli_close(&run.st);
 	return code;
 }

@@ -23,20 +23,14 @@ static int read_at(int fd, void *buf, size_t size, uint64_t offset, size_t *ret_
 	return n < 0 ? -errno : 0;
 }
 
-/* A device or FIFO is not even opened, which alone may do something to it, or to whoever
- * waits at its other end; and if it has just taken the file's place, it is not read. */
+/* A device or FIFO is neither waited for nor read. */
 static int open_image(const char *path, uint64_t *ret_size, struct err *err)
 {
-	auto_fd fd = -1;
+	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "cannot open '%s'", path);
-	if (S_ISREG(st.st_mode)) {
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-		if (fd < 0 || fstat(fd, &st) < 0)
-			return err_sys(err, "cannot open '%s'", path);
-	}
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, PE_BAD, "'%s' is no file", path);
 	*ret_size = (uint64_t)st.st_size;

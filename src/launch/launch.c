@@ -428,11 +428,6 @@ static void hint_not_found(const struct genv *e, struct err *err)
 {
 	char path[1024], *slash;
 
-	if (!strchr(e->argv[0], '/') && image_is(e->argv[0])) {
-		err_append(err, "; the unikernel of that name here is './%s'",
-			   e->argv[0]);
-		return;
-	}
 	if (!on_host_path(e->argv[0], path, sizeof(path)))
 		return;
 	slash = strrchr(path, '/');

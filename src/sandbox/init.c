@@ -451,7 +451,7 @@ static void close_rest(struct init *in)
 static struct {
 	char *p;
 	size_t len;
-} title;
+} title __attribute__((section(".data"))); /* bss would cost supervisors a page for it */
 
 void sandbox_title_area(int argc, char **argv)
 {

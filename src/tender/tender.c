@@ -72,11 +72,12 @@ void tender_failed(struct tender *t, int code, const char *text)
 	tender_ended(t, 0);
 }
 
-/* What the start has used of the stack is not needed again for as long as it runs. */
-static void give_back_stack(void)
+/* What the start has used of the stack is not needed again for as long as it runs. Of its
+ * own: what its caller has is not below it. */
+__attribute__((noinline)) static void give_back_stack(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0), page = 4096;
-	uintptr_t end = (here - 1024) & ~(page - 1); /* the call uses a little below us */
+	uintptr_t end = (here - 256) & ~(page - 1); /* the call uses a little below us */
 
 	(void)madvise((void *)(end - STACK_BYTES), STACK_BYTES, MADV_DONTNEED);
 }
@@ -86,8 +87,6 @@ void tender_started(struct tender *t)
 	t->state = TENDER_RUNNING;
 	tell_ready(t, 0, NULL);
 	control_started(t);
-	if (t->job->background)
-		give_back_stack();
 }
 
 /* The program stopped itself (Ctrl-Z): so does a tender in the foreground, so that the
@@ -309,6 +308,19 @@ static void finish(struct tender *t)
 	loop_fini(&t->loop);
 }
 
+static int run(struct tender *t, struct err *err)
+{
+	int r = 0;
+
+	while (r >= 0 && !t->loop.quit && t->state == TENDER_STARTING)
+		r = loop_step(&t->loop, -1);
+	if (r < 0)
+		return err_neg(err, r, "cannot wait for events");
+	if (t->job->background)
+		give_back_stack();
+	return loop_run(&t->loop, err);
+}
+
 int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct err *err)
 {
 	struct tender t = {
@@ -333,7 +345,7 @@ int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct er
 	if (r == 0)
 		r = start(&t, err);
 	if (r == 0)
-		r = loop_run(&t.loop, err);
+		r = run(&t, err);
 	if (r != 0 || t.fail_code) {
 		if (t.fail_code)
 			r = err_set(err, PE_REFUSED, "%s", t.fail.text);
