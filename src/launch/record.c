@@ -120,9 +120,14 @@ static int get_lists(struct genv *e, struct rbuf *r, struct err *err)
 static int get_env(struct genv *e, struct rbuf *r, struct err *err)
 {
 	struct pos pos = { 0 };
+	uint8_t program = get_u8(r);
 	int rc = 0;
 
-	e->program = (enum program_kind)get_u8(r);
+	if (program >= PROGRAM_COUNT) { /* bindings below are read by it */
+		r->bad = true;
+		return 0;
+	}
+	e->program = (enum program_kind)program;
 	for (uint32_t i = 0, n = get_count(r, 5); rc == 0 && i < n; i++)
 		rc = genv_add_arg(e, get_str(r));
 	for (uint32_t i = 0, n = get_count(r, 8); rc == 0 && i < n; i++) {
@@ -175,8 +180,7 @@ int record_decode(struct graph *g, const void *buf, size_t len, struct genv **re
 	rc = get_env(e, &r, err);
 	if (rc == 0 && version >= 2)
 		rc = get_image(e, &r);
-	if (rc != 0 || r.bad || r.p != r.end || e->program >= PROGRAM_COUNT ||
-	    e->ready.kind > READY_NOTIFY)
+	if (rc != 0 || r.bad || r.p != r.end || e->ready.kind > READY_NOTIFY)
 		return err_set(err, PE_BAD, "its record is damaged");
 	*ret = e;
 	return 0;

@@ -102,9 +102,10 @@ struct starting {
 	int user_fd, run_fd;
 };
 
-/* In a child that shares our memory until it executes. */
-static void execute(const struct starting *st)
+/* A task that shares our memory until it executes. */
+static int execute(void *starting)
 {
+	const struct starting *st = starting;
 	const char *argv[] = { st->program, "--run", st->run, "--user", st->user, NULL };
 	const char *envp[] = { NULL };
 	uint64_t none = 0;
@@ -121,8 +122,9 @@ static void execute(const struct starting *st)
  * once. */
 static void start_one(int run, const char *programs)
 {
+	static _Alignas(16) char stack[16 << 10];
 	struct starting st = { .user_fd = -1, .run_fd = -1 };
-	pid_t pid;
+	int pid;
 
 	st.user_fd = (int)SYS2(SYS_pidfd_open, getpid(), 0);
 	st.run_fd = fd_dup_above(run, 10);
@@ -130,9 +132,8 @@ static void start_one(int run, const char *programs)
 	(void)snprintf(st.user, sizeof(st.user), "%d", st.user_fd);
 	(void)snprintf(st.run, sizeof(st.run), "%d", st.run_fd);
 	if (st.user_fd >= 0 && st.run_fd >= 0) {
-		pid = vfork(); /* NOLINT: it only executes */
-		if (pid == 0)
-			execute(&st);
+		pid = clone(execute, stack + sizeof(stack),
+			    CLONE_VM | CLONE_VFORK | SIGCHLD, &st);
 		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}

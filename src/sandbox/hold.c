@@ -279,8 +279,11 @@ static int clear_table(struct holder *h, int run, int user)
 				keep[k] = t;
 			}
 	(void)fd_close_but(keep, 3);
-	null = open("/dev/null", O_RDWR);
-	return null == 0 && dup(null) == 1 && dup(null) == 2 && chdir("/") == 0 ? 0 : -1;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	return null == 0 && fcntl(null, F_DUPFD_CLOEXEC, 1) == 1 &&
+			       fcntl(null, F_DUPFD_CLOEXEC, 2) == 2 && chdir("/") == 0 ?
+		       0 :
+		       -1;
 }
 
 int anchor_hold(int run, int take_user, struct err *err)
