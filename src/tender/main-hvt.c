@@ -8,8 +8,8 @@
  * console is standard output. Exits as the guest halts; 128 + SIGSEGV or SIGSYS if it
  * broke a rule; 125, or 126 for the image, with a sentence, if it did not come to run.
  *
- * Stages: descriptors and signals in order; the spec; the image; devices, memory, vCPU;
- * lockdown; run. What the guest does is met by tender/hvt/ alone.
+ * Stages: descriptors and signals in order; the spec; what it names is opened; ids and
+ * capabilities are given up; the image; devices, memory, vCPU; lockdown; run. What the guest does is met by tender/hvt/ alone.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -24,7 +24,7 @@
 #define EXIT_ABORT 255 /* how a Solo5 guest gives up */
 
 static struct hvt hvt = {
-	.console_fd = STDOUT_FILENO, .vcpu = -1, .report_fd = -1, .core_fd = -1
+	.console_fd = STDOUT_FILENO, .kvm = -1, .vcpu = -1, .report_fd = -1, .core_fd = -1
 };
 static struct uspec spec;
 static struct solo5_image image;
@@ -127,14 +127,14 @@ static void read_notes(int fd)
 		refuse(126, why);
 }
 
-static int read_image(void)
+/* What it takes the starter's authority to open. */
+static int open_all(void)
 {
-	static uint8_t header[SOLO5_HEADER_BYTES];
 	struct err err = ERR_INIT;
-	struct stat st;
-	const char *why;
-	size_t len;
 	int fd = spec.image_fd;
+
+	if (hvt_open(&hvt, &spec, &err) != 0)
+		refuse(125, err.text);
 
 	if (fd < 0)
 		fd = open(spec.image_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -142,6 +142,16 @@ static int read_image(void)
 		(void)err_sys(&err, "cannot open the image '%s'", spec.image_path);
 		refuse(126, err.text);
 	}
+	return fd;
+}
+
+static void read_image(int fd)
+{
+	static uint8_t header[SOLO5_HEADER_BYTES];
+	struct stat st;
+	const char *why;
+	size_t len;
+
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		refuse(126, "the image must be a regular file");
 	read_at(fd, header, sizeof(header), 0, &len);
@@ -151,7 +161,6 @@ static int read_image(void)
 	if (image.target != SOLO5_HVT)
 		refuse(126, "the image is built for spt, not for hvt: it runs under "
 			    "polder-tender-spt");
-	return fd;
 }
 
 static void build(int image_fd)
@@ -199,6 +208,7 @@ int main(int argc, char **argv)
 	const struct sigaction on_bus = { .sa_handler = image_gone };
 	struct err err = ERR_INIT;
 	uint64_t fd;
+	int image_fd;
 
 	order();
 	if (argc != 3 || !streq(argv[1], "--spec") || !str_to_u64(argv[2], &fd) ||
@@ -206,8 +216,12 @@ int main(int argc, char **argv)
 		refuse(125, "usage: polder-tender-hvt --spec FD");
 	read_spec((int)fd);
 	(void)sigaction(SIGBUS, &on_bus, NULL);
-	build(read_image());
-	if (hvt_lockdown(&hvt, &spec, &err) != 0)
+	image_fd = open_all();
+	if (hvt_drop(&spec, &err) != 0)
+		refuse(125, err.text);
+	read_image(image_fd);
+	build(image_fd);
+	if (hvt_lockdown(&hvt, &err) != 0)
 		refuse(125, err.text);
 	run();
 }

@@ -215,6 +215,10 @@ refusals() {
 	check_rc 125 "user 0" hvt --uid 0 "$WORKS" hello
 	check_rc 125 "no spec at all" me polder-tender-hvt
 	check_rc 126 "no ELF file" hvt "$HVT" hello
+	if [ "$ME" = root ]; then
+		check_err "root's authority is given up before the image is read" \
+			'cannot become user' me setpriv --bounding-set=-setuid hvt.py bad.hvt hello
+	fi
 	head -c 4096 "$WORKS" >cut.hvt
 	chmod 644 cut.hvt
 	check_rc 126 "an image that is cut short" hvt cut.hvt hello

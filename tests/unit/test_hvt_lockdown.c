@@ -91,7 +91,7 @@ static int attempt(long nr, long a, long b, long c, long d)
 		struct err err = ERR_INIT;
 		long r;
 
-		if (hvt_lockdown(&hvt, &s, &err) != 0) {
+		if (hvt_drop(&s, &err) != 0 || hvt_lockdown(&hvt, &err) != 0) {
 			(void)dprintf(2, "%s\n", err.text);
 			sys_exit(200);
 		}

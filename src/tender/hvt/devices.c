@@ -3,6 +3,7 @@
  * devices.c - every device that the image declares gets the one that the spec has under
  * its name; neither side may be left with one over.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,6 +38,25 @@ static int check_declared(const struct uspec *s, const struct solo5_image *im,
 	return 0;
 }
 
+int hvt_open(struct hvt *h, struct uspec *s, struct err *err)
+{
+	h->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (h->kvm < 0)
+		h->kvm = -errno; /* what is wrong with the image is said first */
+	for (uint32_t i = 0; i < s->n_devices; i++) {
+		struct uspec_device *d = &s->devices[i];
+		int flags = d->flags & USPEC_DEV_RO ? O_RDONLY : O_RDWR;
+
+		if (d->fd >= 0)
+			continue;
+		d->fd = open(d->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		if (d->fd < 0)
+			return err_sys(err, "cannot open '%s' for device '%s'", d->path,
+				       d->name);
+	}
+	return 0;
+}
+
 static int open_block(struct hvt_block *b, const struct uspec_device *d, struct err *err)
 {
 	struct stat st;
@@ -46,11 +66,6 @@ static int open_block(struct hvt_block *b, const struct uspec_device *d, struct 
 	b->block_size = d->block_size;
 	b->fd = d->fd;
 	b->base = -1;
-	if (b->fd < 0)
-		b->fd = open(d->path, (b->ro ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY |
-					      O_NONBLOCK);
-	if (b->fd < 0)
-		return err_sys(err, "cannot open '%s' for device '%s'", d->path, d->name);
 	if (fstat(b->fd, &st) < 0 || S_ISDIR(st.st_mode) || S_ISFIFO(st.st_mode) ||
 	    S_ISSOCK(st.st_mode))
 		return err_set(err, PE_REFUSED,

@@ -2,11 +2,11 @@
 /*
  * hvt.h - the monitor of a unikernel in a KVM guest.
  *
- * Order of calls: hvt_devices, hvt_memory, hvt_vcpu, hvt_lockdown, hvt_run. Up to
- * hvt_lockdown each returns 0, PE_… or -errno with a sentence, and the caller gives up by
- * exiting; nothing is released, the process is all there is to release. From
- * hvt_lockdown on nothing is allocated and no file is opened: the system calls that are
- * left stand in lockdown.c.
+ * Order of calls: hvt_open, hvt_drop, hvt_devices, hvt_memory, hvt_vcpu, hvt_lockdown,
+ * hvt_run. Nothing of the image is read before hvt_drop. Up to hvt_lockdown each returns
+ * 0, PE_… or -errno with a sentence, and the caller gives up by exiting; nothing is
+ * released, the process is all there is to release. From hvt_lockdown on nothing is
+ * allocated and no file is opened: the system calls that are left stand in lockdown.c.
  *
  * The guest is one vCPU, and this is the one thread: while a hypercall is served, nobody
  * changes guest memory.
@@ -67,6 +67,7 @@ struct hvt {
 	int console_fd;
 	bool clock_given;
 	uint64_t wall_start_ns, mono_start_ns;
+	int kvm; /* -errno: it cannot be opened; until hvt_vcpu */
 	int vcpu;
 	struct kvm_run *run;
 	uint64_t tsc_hz;
@@ -78,6 +79,8 @@ struct hvt {
 };
 
 /* ---- devices.c: what the spec gives for what the image declares ---- */
+/* With the starter's authority: /dev/kvm, and the disks that s names by their path. */
+int hvt_open(struct hvt *h, struct uspec *s, struct err *err);
 int hvt_devices(struct hvt *h, const struct uspec *s, const struct solo5_image *im,
 		struct solo5_attached *ret_attached, struct err *err);
 
@@ -107,7 +110,8 @@ int hvt_vcpu(struct hvt *h, uint64_t entry, struct err *err);
 enum hvt_outcome hvt_run(struct hvt *h);
 
 /* ---- lockdown.c ---- */
-int hvt_lockdown(const struct hvt *h, const struct uspec *s, struct err *err);
+int hvt_drop(const struct uspec *s, struct err *err);
+int hvt_lockdown(const struct hvt *h, struct err *err);
 
 /* ---- fault.c ---- */
 void hvt_tell_started(const struct hvt *h);

@@ -13,11 +13,14 @@
  *	Landlock without rules	no path, port or abstract socket, where the kernel has it
  *	filter			eight system calls, most of them on those descriptors only
  *
+ * The first three come before anything of the image is read (hvt_drop), the rest when all is
+ * built (hvt_lockdown).
+ *
  * There are no namespaces of its own: they would cost the start a millisecond, and keep
  * what no call that is left could name. The filter is made here and not when Polder is
  * built, since the descriptors and the sizes behind them are part of it.
  *
- * Mustn't, from here on: open, map, allocate, start anything.
+ * Mustn't, from hvt_lockdown on: open, map, allocate, start anything.
  */
 #include <errno.h>
 #include <grp.h>
@@ -292,16 +295,19 @@ static int hide(struct err *err)
 	return 0;
 }
 
-int hvt_lockdown(const struct hvt *h, const struct uspec *s, struct err *err)
+int hvt_drop(const struct uspec *s, struct err *err)
 {
 	int r = become(s, err);
 
 	if (r == 0)
 		r = die_with_starter(s->alive_fd, err);
-	if (r == 0)
-		r = hide(err);
-	if (r == 0)
-		r = close_others(h, err);
+	return r != 0 ? r : hide(err);
+}
+
+int hvt_lockdown(const struct hvt *h, struct err *err)
+{
+	int r = close_others(h, err);
+
 	if (r != 0)
 		return r;
 	r = lockdown_landlock_nothing();

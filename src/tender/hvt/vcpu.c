@@ -12,7 +12,6 @@
  * a stop and continue the guest goes on.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/kvm.h>
 #include <linux/kvm_para.h>
 #include <signal.h>
@@ -32,12 +31,9 @@ struct memory_fault {
 	uint64_t flags, gpa, size;
 };
 
-static int open_kvm(struct err *err)
+static int no_kvm(int error, struct err *err)
 {
-	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-
-	if (fd >= 0)
-		return fd;
+	errno = error;
 	if (errno == EACCES || errno == EPERM)
 		(void)err_sys(err,
 			      "user %u may not use /dev/kvm: add that user to the group "
@@ -49,7 +45,7 @@ static int open_kvm(struct err *err)
 				   "the program for spt, which needs none");
 	else
 		(void)err_sys(err, "cannot open /dev/kvm");
-	return -1;
+	return PE_REFUSED;
 }
 
 static int kvm_failed(struct err *err, const char *what)
@@ -165,11 +161,12 @@ static int make_vcpu(struct hvt *h, int kvm, int vm, struct err *err)
 /* The vCPU keeps its machine alive: neither of the other two is needed any more. */
 int hvt_vcpu(struct hvt *h, uint64_t entry, struct err *err)
 {
-	auto_fd kvm = open_kvm(err), vm = -1;
+	auto_fd kvm = h->kvm, vm = -1;
 	int r;
 
+	h->kvm = -1;
 	if (kvm < 0)
-		return PE_REFUSED;
+		return no_kvm(-kvm, err);
 	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
 		return err_set(err, PE_REFUSED, "/dev/kvm is not KVM as of version %d",
 			       KVM_API_VERSION);
