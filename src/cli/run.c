@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -389,6 +390,15 @@ static void print_started(const struct run *run, const struct launched *up)
 	(void)cli_out(&out);
 }
 
+/* No fault, no core. */
+static void drop_empty(int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		(void)unlink(path);
+}
+
 /* Nothing is started: polder-tender-linux --spec can do that. */
 static int write_spec(struct run *run, const struct launch *l, int *ret_code,
 		      struct err *err)
@@ -435,6 +445,8 @@ static int launch(struct run *run, int *ret_code, struct err *err)
 	if (!run->background) {
 		l.note = &note;
 		r = launch_foreground(&l, ret_code, err);
+		if (core >= 0)
+			drop_empty(core, run->core_file);
 		if (note.text[0])
 			(void)fprintf(stderr, "polder: note: %s\n", note.text);
 		return r;

@@ -473,7 +473,7 @@ bool skeleton_make(int rundir, const struct str *made)
 		return false;
 	sweep(top);
 	done = make_in(&mk, top, made);
-	(void)ftruncate(lock, 0);
+	(void)!ftruncate(lock, 0);
 	if (!done && !mk.unsettled)
 		(void)!write(lock, "x", 1);
 	str_fini(&mk.stamps);

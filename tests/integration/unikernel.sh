@@ -347,6 +347,8 @@ faults() {
 	check_out "is one" 'ELF 64-bit LSB core file' file core
 	check_rc 139 "and it is the person's alone" hostile write-text --core core
 	check_out "by its mode" '^600$' stat -c %a core
+	check "where nothing was at fault" run --core none "$G/hello.spt"
+	check_fails "there is none" test -e none
 	run -n f -d -g dev:storage=null -g dev:service=null "$G/hostile.spt" write-text >/dev/null
 	check "in the background: the log has it" until_ok 5 logs_have f 'polder: the guest was stopped'
 	check "and ps" until_ok 5 state_is f 'stopped \(139\)'
