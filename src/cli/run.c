@@ -472,10 +472,11 @@ static bool wants_manifest(int argc, char **argv)
 
 int cmd_run(int argc, char **argv)
 {
-	struct run run = { .exits = CLI_LEAVES_FREEING };
+	static struct run run; /* beside what is written anyway: see its cwd */
 	struct err err = ERR_INIT;
 	int code = EXIT_OURS, r;
 
+	run.exits = CLI_LEAVES_FREEING;
 	if (wants_manifest(argc, argv))
 		return cli_hand_over(argv - 1);
 	r = cli_open(&run.st, &err);
