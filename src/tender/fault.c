@@ -108,8 +108,17 @@ bool fault_read(struct fault *ret, pid_t pid, int sig)
 
 struct core {
 	Elf64_Phdr ph[CORE_SEGMENTS + 1];
-	size_t n; /* of them, the note first */
+	bool file[CORE_SEGMENTS + 1]; /* mapped from one */
+	size_t n;                     /* of them, the note first */
 };
+
+/* " rwxp OFFSET DEV INODE", of a line of maps. */
+static bool is_of_file(const char *p)
+{
+	for (int i = 0; i < 4 && p; i++)
+		p = strchr(p + 1, ' ');
+	return p && strtoull(p, NULL, 10) != 0;
+}
 
 /* What the guest has mapped, below end: the tender's own memory lies above. */
 static void find_segments(struct core *c, pid_t pid, uint64_t end)
@@ -132,6 +141,7 @@ static void find_segments(struct core *c, pid_t pid, uint64_t end)
 					    .p_filesz = to - from,
 					    .p_memsz = to - from,
 					    .p_align = 4096 };
+			c->file[c->n] = is_of_file(p);
 			ph->p_flags = (p[1] == 'r' ? PF_R : 0u) |
 				      (p[2] == 'w' ? PF_W : 0u) |
 				      (p[3] == 'x' ? PF_X : 0u);
@@ -148,13 +158,29 @@ static bool is_zero(const char *p, size_t n)
 	return n == 0 || (*p == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
-/* Sparse: what was never touched stays a hole. */
-static int copy_segment(int fd, int mem, const Elf64_Phdr *ph, char *buf)
+/* Nobody has written there. Reading would tell, too, but fill the page tables and take
+ * seconds for each GiB, while nobody else is served. */
+static bool is_untouched(int pagemap, uint64_t addr)
+{
+	uint64_t page[CORE_CHUNK / 4096] = { 0 };
+	ssize_t n = pread(pagemap, page, sizeof(page), (off_t)(addr / 4096 * 8));
+
+	for (size_t i = 0; i < ARRAY_LEN(page); i++)
+		if (page[i] >> 62) /* present, or swapped out */
+			return false;
+	return n > 0;
+}
+
+/* Sparse: what was never touched stays a hole. pagemap: -1 if all is to be read. */
+static int copy_segment(int fd, int mem, int pagemap, const Elf64_Phdr *ph, char *buf)
 {
 	for (uint64_t at = 0; at < ph->p_filesz; at += CORE_CHUNK) {
 		size_t n = MIN((uint64_t)CORE_CHUNK, ph->p_filesz - at);
-		ssize_t got = pread(mem, buf, n, (off_t)(ph->p_vaddr + at));
+		ssize_t got;
 
+		if (pagemap >= 0 && is_untouched(pagemap, ph->p_vaddr + at))
+			continue;
+		got = pread(mem, buf, n, (off_t)(ph->p_vaddr + at));
 		if (got <= 0 || is_zero(buf, (size_t)got))
 			continue;
 		if (pwrite(fd, buf, (size_t)got, (off_t)(ph->p_offset + at)) != got)
@@ -196,12 +222,14 @@ void core_write(int fd, pid_t pid, const struct fault *f, uint64_t end)
 	auto_free char *buf = malloc(CORE_CHUNK);
 	uint64_t at;
 	char path[64];
-	auto_fd mem = -1;
+	auto_fd mem = -1, pagemap = -1;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	mem = open(path, O_RDONLY | O_CLOEXEC);
 	if (!c || !buf || mem < 0)
 		return;
+	(void)snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	pagemap = open(path, O_RDONLY | O_CLOEXEC);
 	c->n = 1;
 	find_segments(c, pid, end);
 	eh.e_phnum = (Elf64_Half)c->n;
@@ -220,7 +248,7 @@ void core_write(int fd, pid_t pid, const struct fault *f, uint64_t end)
 	    pwrite(fd, &note, sizeof(note), (off_t)c->ph[0].p_offset) < 0)
 		return;
 	for (size_t i = 1; i < c->n; i++)
-		if (copy_segment(fd, mem, &c->ph[i], buf) < 0)
+		if (copy_segment(fd, mem, c->file[i] ? -1 : pagemap, &c->ph[i], buf) < 0)
 			return;
 	if (ftruncate(fd, (off_t)at) < 0)
 		return; /* a debugger takes what is missing for zeros */

@@ -99,8 +99,9 @@ static void fall_silent(struct unikernel_net *n)
 	socklen_t len = sizeof(sa_family_t); /* the kernel finds a name */
 
 	n->peer = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (n->peer < 0 || bind(n->peer, (struct sockaddr *)&addr, len) < 0 ||
-	    net_silence(n->peer, false, NULL) != 0)
+	/* Before it has a name, which anybody may send to. */
+	if (n->peer < 0 || net_silence(n->peer, false, NULL) != 0 ||
+	    bind(n->peer, (struct sockaddr *)&addr, len) < 0)
 		return;
 	len = sizeof(addr);
 	if (getsockname(n->peer, (struct sockaddr *)&addr, &len) == 0)

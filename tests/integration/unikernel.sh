@@ -335,6 +335,13 @@ hostile() { # WHAT OPTION…
 	run "$@" -g dev:storage=null -g dev:service=null "$G/hostile.spt" "$what"
 }
 
+works_less_than() { # S CMD…: of the processor's time, with all that it starts
+	local TIMEFORMAT='%U %S' limit=$1
+	shift
+	{ time "$@" >/dev/null 2>&1; } 2>cpu
+	awk -v limit="$limit" '{ exit !($1 + $2 < limit) }' cpu
+}
+
 faults() {
 	check_rc 139 "a write to its text" hostile write-text
 	check_err "is told with its address" 'SIGSEGV\) at 0x[0-9a-f]+, address 0x1[0-9a-f]+: that is not allowed' \
@@ -349,6 +356,12 @@ faults() {
 	check_out "by its mode" '^600$' stat -c %a core
 	check "where nothing was at fault" run --core none "$G/hello.spt"
 	check_fails "there is none" test -e none
+	check "of much memory, without looking at all of it" works_less_than 1 \
+		hostile write-text --mem 4G --core big
+	check "as small as what was touched" [ "$(du -k big | cut -f1)" -lt 2048 ]
+	check "with what was written: its boot info" \
+		[ "$(tail -c +8193 big | head -c 4096 | tr -d '\0' | wc -c)" -gt 20 ]
+	check "and with its code" cmp -n 8192 -i $((0xf1000)):$((0xf1000)) core big
 	run -n f -d -g dev:storage=null -g dev:service=null "$G/hostile.spt" write-text >/dev/null
 	check "in the background: the log has it" until_ok 5 logs_have f 'polder: the guest was stopped'
 	check "and ps" until_ok 5 state_is f 'stopped \(139\)'
