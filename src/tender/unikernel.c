@@ -215,29 +215,36 @@ static void report_ended(struct tender *t)
 		tender_started(t);
 }
 
+/* One record. False: there is none, or will be none. */
+static bool read_report(struct tender *t)
+{
+	struct source *src = &t->unikernel.report;
+	struct uspec_report r;
+	ssize_t n = src->fd < 0 ? -1 : read(src->fd, &r, sizeof(r));
+
+	if (src->fd < 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return false;
+	if (n == (ssize_t)sizeof(r))
+		take_report(t, &r);
+	else
+		report_ended(t);
+	return true;
+}
+
+/* One at a time: a monitor that was taken over may never stop writing them, and others
+ * want to be heard meanwhile, its time limit among them. */
 static void on_report(struct source *src, uint32_t events)
 {
-	struct tender *t = container_of(src, struct tender, unikernel.report);
-	struct uspec_report r;
-
 	(void)events;
-	while (src->fd >= 0) {
-		ssize_t n = read(src->fd, &r, sizeof(r));
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n == (ssize_t)sizeof(r))
-			take_report(t, &r);
-		else
-			report_ended(t);
-	}
+	(void)read_report(container_of(src, struct tender, unikernel.report));
 }
 
 /* What it has said before comes first. */
 static void ended(struct tender *t, int status)
 {
 	t->unikernel.pid = 0;
-	on_report(&t->unikernel.report, 0);
+	while (read_report(t))
+		;
 	if (t->job->unikernel->spec.kind == USPEC_HVT && WIFSIGNALED(status) &&
 	    WTERMSIG(status) == SIGSYS && !t->job->ret_note[0])
 		note(t,

@@ -368,6 +368,26 @@ faults() {
 	polder rm f >/dev/null
 }
 
+# ---- a monitor that was taken over ----
+
+# It needs no KVM: a program in the monitor's place that never stops reporting.
+taken_over() {
+	mkdir -p "$T/$ME/work/taken"
+	cp "$T/bin/polder" "$T/$ME/work/taken/"
+	cp "$POLDER_BUILD/tests/guests/fake-monitor" "$T/$ME/work/taken/polder-tender-hvt"
+	chmod 755 "$T/$ME/work/taken" "$T/$ME/work/taken"/*
+	check_rc 137 "its time limit holds" \
+		me taken/polder run --time 500ms "$G/hello.hvt"
+	check_err "nothing that it says drives the terminal" '^polder: note: its time was up' \
+		me taken/polder run --time 500ms "$G/hello.hvt"
+	check_fails "not one byte of it" grep -q "$(printf '\033')" "$ERR"
+	check_out "in the background" '^taken$' me taken/polder run -n taken --rm -d "$G/hello.hvt"
+	check_out "it is listed" '^taken .*running' me timeout 5 "$T/bin/polder" ps
+	check_out "and shown" 'console=own' me timeout 5 "$T/bin/polder" show taken
+	check "and stopped" me timeout 15 "$T/bin/polder" stop taken
+	check_clean "$ME: nothing is left of it"
+}
+
 # ---- whoever dies ----
 
 deaths() {
@@ -485,6 +505,7 @@ all() {
 	each_kind tap
 	each_kind life
 	faults
+	taken_over
 	each_kind deaths
 	each_kind user_ids
 	each_kind manifests
