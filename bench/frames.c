@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: ISC */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * frames.c - a unikernel that measures its net device, with another one of it on the
  * other side. One of

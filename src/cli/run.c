@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "cli/cli.h"

@@ -52,10 +52,13 @@ void net_drain(int sock)
 
 static int open_pair(struct unikernel_net *n, bool silent, struct err *err)
 {
+	const int room = 1 << 20; /* as much of it as the system lets anybody have */
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return err_sys(err, "cannot make the link of '%s'", n->name);
+	for (size_t i = 0; i < 2; i++)
+		(void)setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	n->fd = pair[0];
 	n->peer = pair[1];
 	return silent ? net_silence(n->peer, false, err) : 0;

@@ -168,17 +168,17 @@ static bool copy_dir(struct copy *c, int from, int to, const char *name, const c
 	auto_fd in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	auto_fd out = -1;
 	struct stat now;
+	DIR *dir = NULL;
 	bool done;
-	DIR *dir;
 
 	if (depth > DEPTH_MAX || in < 0 || fstat(in, &now) < 0 || !same_file(&now, st) ||
 	    (st->st_mode & 07000) || mkdirat(to, name, 0700) < 0)
 		return false;
 	out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	dir = out < 0 ? NULL : fdopendir(in);
+	if (out >= 0 && (dir = fdopendir(in)) != NULL)
+		(void)TAKE_FD(in);
 	if (!dir)
 		return false;
-	in = -1; /* dir's */
 	done = copy_entries(c, dir, out, path, depth);
 	(void)closedir(dir);
 	if (!done || fchmod(out, (st->st_mode & 0777) | 0700) < 0)

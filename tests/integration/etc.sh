@@ -93,6 +93,7 @@ others_work() {
 many_at_once() {
 	local i pids=() ok=0
 	cd "$WORK" || return
+	# shellcheck disable=SC2115 # it is never empty
 	rm -rf "$(run_dir)/etc"
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
 		me_bg polder run -- sh -c 'test -s /etc/services && test -s /etc/passwd'
