@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,7 +15,7 @@
 
 #define STATX_INO_AND_MOUNT 0x1100 /* STATX_INO | STATX_MNT_ID */
 
-static int namespace_of_self(const char *path, uint64_t *ret)
+static int namespace_of(const char *path, uint64_t *ret)
 {
 	struct stat st;
 
@@ -24,17 +25,34 @@ static int namespace_of_self(const char *path, uint64_t *ret)
 	return 0;
 }
 
+static int limits_of_self(uint64_t *ret)
+{
+	static const int kept[] = { RLIMIT_NPROC, RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING,
+				    RLIMIT_MEMLOCK };
+	struct rlimit limit;
+
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		if (getrlimit(kept[i], &limit) < 0)
+			return -errno;
+		ret[i] = limit.rlim_cur;
+	}
+	return 0;
+}
+
 int anchor_view_of_self(struct anchor_view *ret)
 {
 	uint64_t root[32] = { 0 }; /* struct statx; not every libc has all of it */
-	int r = namespace_of_self("/proc/self/ns/user", &ret->user_ns);
+	int r = namespace_of("/proc/self/ns/user", &ret->user_ns);
 
 	if (r == 0)
-		r = namespace_of_self("/proc/self/ns/mnt", &ret->mount_ns);
+		r = namespace_of("/proc/self/ns/mnt", &ret->mount_ns);
 	if (r == 0)
-		r = namespace_of_self("/proc/self/ns/pid", &ret->pid_ns);
+		r = namespace_of("/proc/self/ns/pid", &ret->pid_ns);
+	if (r == 0)
+		r = limits_of_self(ret->limits);
 	if (r != 0)
 		return r;
+	ret->gid = getegid();
 	/* Whoever has another root directory in the same namespace sees less of it. */
 	r = (int)SYS5(SYS_statx, AT_FDCWD, "/", 0, STATX_INO_AND_MOUNT, root);
 	if (r < 0)
@@ -45,12 +63,23 @@ int anchor_view_of_self(struct anchor_view *ret)
 	return 0;
 }
 
-/* The lock is the anchor's life: it is never free while that lives. */
+/* The lock is the anchor's life: it is never free while that lives. Who may only read the
+ * file can lock it, too, but not so. */
 static bool is_held(int file)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
 
-	return fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	return fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_WRLCK;
+}
+
+/* A program inside has other pids: whatever the file says, we do not go to it. */
+static bool is_outside(int64_t pid, const struct anchor_view *mine)
+{
+	uint64_t pid_ns = 0;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%lld/ns/pid", (long long)pid);
+	return namespace_of(path, &pid_ns) == 0 && pid_ns == mine->pid_ns;
 }
 
 int anchor_find(int run, int *ret_pidfd)
@@ -67,7 +96,7 @@ int anchor_find(int run, int *ret_pidfd)
 		return PE_NOTFOUND;
 	pidfd = (int)SYS2(SYS_pidfd_open, rec.pid, 0);
 	/* Still held: so this number was the holder's when we asked for it. */
-	if (pidfd < 0 || !is_held(file))
+	if (pidfd < 0 || !is_outside(rec.pid, &mine) || !is_held(file))
 		return PE_NOTFOUND;
 	*ret_pidfd = TAKE_FD(pidfd);
 	return 0;

@@ -32,13 +32,16 @@
 #include <sys/types.h>
 
 #define ANCHOR_FILE "anchor.lock"
-#define ANCHOR_MAGIC 0x31726f68636e61ull /* "anchor1" */
+#define ANCHOR_MAGIC 0x32726f68636e61ull /* "anchor2" */
 #define ANCHOR_POOL_FD 3
 #define ANCHOR_USER_FD 4
 
-/* From where a process sees the host. Who differs in any of it goes without. */
+/* From where a process sees the host, and what below it depends on who made it: the one
+ * group that is mapped, and the limits that the kernel keeps with a user namespace and
+ * applies to all that is below. Who differs in any of it goes without. */
 struct anchor_view {
 	uint64_t user_ns, mount_ns, pid_ns, root_dev, root_ino, root_mount;
+	uint64_t gid, limits[4];
 };
 
 /* What the file holds. Both ends are one version; magic has it. */

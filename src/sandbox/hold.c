@@ -15,9 +15,9 @@
  *
  * Stale: its mount namespace is a slave of the host's, so what the host mounts and unmounts
  * later arrives by propagation, where the host's mounts are shared, as they are by default.
- * A mount that is private to the host's namespace does not. Where there is any, the anchor
- * ends when the host's table changes, and the next one sees the new state. A grant is
- * compared by device and inode in any case.
+ * What is mounted on one that is private, or only a slave itself, does not. Where there is
+ * any when the host's table changes, the anchor ends, and the next one sees the new
+ * state. A grant is compared by device and inode in any case.
  */
 #include <errno.h>
 #include <linux/prctl.h>
@@ -35,6 +35,7 @@
 #define POOL_SIZE 8
 #define CALM_MS 3 /* without a start, before the pool is filled again */
 #define USERS_MAX 1024u
+#define MOUNTS_MAX (4u << 20)
 
 enum { SRC_TAKEN, SRC_USERS, SRC_MOUNTS, SRC_FIRST_USER };
 
@@ -43,6 +44,7 @@ struct holder {
 	int queue, users; /* our ends */
 	int taken;        /* an epoll: something was taken from the queue */
 	int home;         /* a network namespace that is given to nobody */
+	int mounts;       /* the table of the host's namespace */
 	struct pollfd p[SRC_FIRST_USER + USERS_MAX];
 	nfds_t n;
 	bool filling; /* the pool is not full */
@@ -75,21 +77,24 @@ static int take_file(struct holder *h, int run, struct err *err)
 		       0;
 }
 
-/* One word of mountinfo after " - " is enough: a mount that has neither tag before it. */
-static bool some_mount_is_private(void)
+/* One word of mountinfo after " - " is enough: a mount that has no such tag before it. The
+ * table is that of whoever opened it. */
+static bool some_mount_is_apart(int mounts)
 {
-	auto_free char *text = NULL;
+	auto_free char *text = malloc(MOUNTS_MAX + 1);
 	bool found = false;
+	size_t len = 0;
 
-	if (fd_read_file_at(AT_FDCWD, "/proc/self/mountinfo", 1u << 22, &text, NULL,
-			    NULL) != 0)
+	if (!text || lseek(mounts, 0, SEEK_SET) < 0 ||
+	    fd_read_full(mounts, text, MOUNTS_MAX, &len, NULL) != 0 || len == MOUNTS_MAX)
 		return true;
+	text[len] = '\0';
 	for (char *line = text; *line && !found;) {
 		char *end = strchr(line, '\n');
 
 		if (end)
 			*end = '\0';
-		found = !strstr(line, " shared:") && !strstr(line, " master:");
+		found = !strstr(line, " shared:");
 		line = end ? end + 1 : line + strlen(line);
 	}
 	return found;
@@ -253,7 +258,7 @@ static void serve(struct holder *h)
 			fill(h);
 		if (r <= 0)
 			continue;
-		if (h->p[SRC_MOUNTS].revents)
+		if (h->p[SRC_MOUNTS].revents && some_mount_is_apart(h->mounts))
 			return; /* stale: the next one sees what there is now */
 		if (h->p[SRC_TAKEN].revents) {
 			(void)epoll_wait(h->taken, &ev, 1, 0);
@@ -288,9 +293,11 @@ static int clear_table(struct holder *h, int run, int user)
 
 int anchor_hold(int run, int take_user, struct err *err)
 {
-	static struct holder h = { .file = -1, .queue = -1, .users = -1, .home = -1 };
+	static struct holder h = {
+		.file = -1, .queue = -1, .users = -1, .home = -1, .mounts = -1
+	};
 	struct anchor_view view;
-	int r, mounts = -1;
+	int r;
 
 	run = fd_dup_above(run, 20);
 	take_user = move_up(take_user);
@@ -301,8 +308,9 @@ int anchor_hold(int run, int take_user, struct err *err)
 		return r;
 	if (clear_table(&h, run, take_user) < 0 || anchor_view_of_self(&view) != 0)
 		return err_sys(err, "cannot tell what the anchor sees");
-	if (some_mount_is_private())
-		mounts = move_up(open("/proc/self/mounts", O_RDONLY | O_CLOEXEC));
+	h.mounts = move_up(open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+	if (h.mounts < 0)
+		return err_sys(err, "cannot watch the host's mounts");
 	r = make_outer(err);
 	if (r == 0) {
 		h.home = move_up(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
@@ -312,7 +320,7 @@ int anchor_hold(int run, int take_user, struct err *err)
 		return r;
 	h.p[SRC_TAKEN] = (struct pollfd){ .fd = h.taken, .events = POLLIN };
 	h.p[SRC_USERS] = (struct pollfd){ .fd = h.users, .events = POLLIN };
-	h.p[SRC_MOUNTS] = (struct pollfd){ .fd = mounts, .events = POLLPRI };
+	h.p[SRC_MOUNTS] = (struct pollfd){ .fd = h.mounts, .events = POLLPRI };
 	h.n = SRC_FIRST_USER;
 	add_user(&h, take_user);
 	fill(&h);

@@ -73,6 +73,7 @@ struct init {
 	pid_t pid; /* of the payload, inside */
 	int exec_pipe, master;
 	int children; /* signalfd: a child has changed */
+	bool released;
 };
 
 const char *const ns_names[SANDBOX_NS_MAX] = { "user", "mnt", "pid",    "net",
@@ -92,7 +93,8 @@ int chan_send(int chan, const struct init_msg *m, const int *fds, size_t n_fds)
 
 _Noreturn static void fail(struct init *in, int r, const struct err *err)
 {
-	struct init_msg m = { .kind = SANDBOX_FAILED, .value = 125 };
+	struct init_msg m = { .kind = in->released ? SANDBOX_BROKEN : SANDBOX_FAILED,
+			      .value = 125 };
 
 	(void)snprintf(m.text, sizeof(m.text), "%.*s", (int)sizeof(m.text) - 1,
 		       err->text[0] ? err->text : strerror(-r));
@@ -505,6 +507,7 @@ _Noreturn void init_main(const struct init_start *st)
 		open_terminal(&in);
 	join_network(&in);
 	wait_for(&in, INIT_GO);
+	in.released = true;
 	futex_set(&in.meet->released, 1);
 	send_shadows(&in);
 	lock_down(&in);

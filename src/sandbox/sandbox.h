@@ -53,7 +53,8 @@ enum sandbox_event_kind {
 	SANDBOX_PTY,     /* fd: the pty's master, the caller's from then on */
 	SANDBOX_SHADOW,  /* fd: for sandbox_refresh, the caller's from then on */
 	SANDBOX_STARTED, /* the program's image runs */
-	SANDBOX_FAILED,  /* text says why; value: 125, 126 or 127 */
+	SANDBOX_FAILED,  /* text says why; value: 125, 126 or 127. Nothing has run */
+	SANDBOX_BROKEN,  /* the same, but the program may have run */
 	SANDBOX_STOPPED, /* the program stopped itself; value: the signal */
 	SANDBOX_EXITED,  /* value: a wait status */
 	SANDBOX_NSFDS,   /* fds, answer to sandbox_ask_namespaces */

@@ -53,13 +53,14 @@ static int begin(struct tender *t, struct err *err)
 }
 
 /* An anchor may lack what its user sees, a mount that came later. Then this one goes
- * without: nothing of it has run. False if that is not the reason. */
+ * without: nothing of it has run. False if that is not the reason: what could be missing is missed
+ * before there is a terminal. */
 static bool again_without_anchor(struct tender *t)
 {
 	struct tender_linux *l = &t->linux_;
 	struct err err = ERR_INIT;
 
-	if (t->state != TENDER_STARTING || !l->sb.anchored)
+	if (t->state != TENDER_STARTING || !l->sb.anchored || l->has_terminal)
 		return false;
 	loop_del(&t->loop, &l->chan);
 	sandbox_fini(&l->sb);
@@ -96,13 +97,17 @@ static void on_chan(struct source *src, uint32_t events)
 		return;
 	}
 	switch (ev.kind) {
-	case SANDBOX_PTY: console_master(t, ev.fd); break;
+	case SANDBOX_PTY:
+		t->linux_.has_terminal = true;
+		console_master(t, ev.fd);
+		break;
 	case SANDBOX_SHADOW: keep_shadow(t, ev.fd); break;
 	case SANDBOX_STARTED: started(t); break;
 	case SANDBOX_FAILED:
 		if (ev.value != 125 || !again_without_anchor(t))
 			tender_failed(t, ev.value, ev.text);
 		break;
+	case SANDBOX_BROKEN: tender_failed(t, ev.value, ev.text); break;
 	case SANDBOX_STOPPED: tender_program_stopped(t); break;
 	case SANDBOX_EXITED:
 		t->going = t->state != TENDER_ENDED;

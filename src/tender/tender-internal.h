@@ -78,6 +78,7 @@ struct tender_linux {
 	struct source chan, refresh;
 	int shadows[SHADOWS]; /* of read-only directories: see sandbox_refresh */
 	size_t n_shadows;
+	bool has_terminal; /* the console has the master of one */
 };
 
 /* The state of unikernel.c. */

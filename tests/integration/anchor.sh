@@ -137,6 +137,95 @@ deaths() {
 	kill $!
 }
 
+# Somebody else in the anchor's place: what is started would see his files. A program inside
+# that has the run directory could be that; one that may only read it could wait until a
+# pid is given again.
+impostors() {
+	local mode
+	for mode in inside read; do
+		me_bg python3 "$POLDER_SOURCE/tests/impostor.py" \
+			"$T/user/run/polder/anchor.lock" $mode
+		check "an impostor ($mode)" until_ok 5 grep -q locked "$BG_OUT"
+		check_no_out "his files are not shown" poisoned me polder run -- ls /usr/share
+		pkill -KILL -u "$MY_UID" -f impostor.py
+		wait
+	done
+	rm -f "$T/user/run/polder/anchor.lock"
+}
+
+# The kernel keeps some limits with a user namespace: those of the first one must not become
+# everybody's.
+limits() {
+	lib_env user
+	(ulimit -u 60 && exec "${lib_who[@]}" polder run -n one -d -- sleep 1001) >"$OUT"
+	until_ok 5 one_anchor
+	me_bg polder run -n two -- sh -c 'until [ -e ~/go ]; do read -t 0.1 x; done
+		sleep 0.1 && echo forked'
+	until_ok 5 me polder exec two -- true
+	"${lib_who[@]}" python3 -c 'import os, time
+for i in range(80):
+	if os.fork() == 0: time.sleep(1011); os._exit(0)
+time.sleep(1011)' &
+	until_ok 5 is_crowded
+	check "another's limit of processes is not ours" until_ok 5 go_on
+	pkill -u "$MY_UID" -f 1011
+	wait
+	check "it could go on" grep -q forked "$BG_OUT"
+	check "with other limits it is not below it" apart_from_limits
+	quiet me polder rm -f one two
+	check "and it ends" until_ok 5 no_anchor
+}
+is_crowded() { [ "$(pgrep -u "$MY_UID" -f 1011 | wc -l)" -gt 80 ]; }
+go_on() { me polder exec two -- touch /home/user/go; }
+apart_from_limits() {
+	me_bg polder run -- sleep 1012
+	until_ok 5 sleeper 1012 && is_apart 1012
+	local rc=$?
+	kill "$PID"
+	return $rc
+}
+
+# In a namespace whose mounts are slaves, none of what is mounted arrives at the anchor; where
+# they are shared, it does.
+# shellcheck disable=SC2016 # for the shell below
+propagation() {
+	local late='"$@" polder run -n one -d -- sleep 1001 >/dev/null
+		for i in $(seq 50); do pgrep -u "$MY_UID" -x polder-anchor >/dev/null && break; sleep 0.1; done
+		mount -t tmpfs none "$WORK/late"
+		for i in $(seq 20); do
+			pgrep -u "$MY_UID" -x polder-anchor >/dev/null || break; sleep 0.1
+		done
+		pgrep -u "$MY_UID" -x polder-anchor >/dev/null; there=$?
+		: >"$WORK/late/file"; chmod 755 "$WORK/late"
+		echo "anchor: $there, $("$@" polder run -r "$WORK/late" -- ls "$WORK/late")"
+		"$@" polder rm -f one >/dev/null'
+	mkdir -p "$WORK/late"
+	lib_env user
+	check_out "where mounts are slaves it ends" '^anchor: 1, file$' \
+		unshare --mount --propagation shared -- unshare --mount --propagation slave -- \
+		bash -c "$late" - "${lib_who[@]}"
+	check "and is gone" until_ok 5 no_anchor
+	check_out "where they are shared it stays" '^anchor: 0, file$' \
+		unshare --mount --propagation shared -- bash -c "$late" - "${lib_who[@]}"
+	until_ok 5 no_anchor
+}
+
+# Init fails when the program runs already: that is no reason to run it again.
+broken() {
+	command -v strace >/dev/null || { skip "a start that breaks late" "no strace"; return; }
+	quiet me polder run -n one -d -- sleep 1001
+	until_ok 5 one_anchor
+	: >runs
+	chown "$MY_UID" runs
+	# The payload makes 43 such calls, init two more.
+	check_rc 125 "a start that breaks late" me strace -f -o /dev/null -e \
+		inject=prctl:error=EPERM:delay_enter=700000:when=45+ \
+		polder run -w "$WORK" -- sh -c "echo x >>$WORK/runs"
+	check "has run once" [ "$(wc -l <runs)" = 1 ]
+	quiet me polder rm -f one
+	until_ok 5 no_anchor
+}
+
 have_root || { skip "the anchor" "lsns shows parents to root alone"; done_testing; exit; }
 ME=user MY_UID=$USER_UID WORK=$T/user/work
 export ME MY_UID WORK
@@ -146,6 +235,10 @@ life
 apart
 views
 deaths
+impostors
+limits
+propagation
+broken
 check_clean "nothing is left"
 ME=root MY_UID=0
 cd "$T/root/work" || exit 1
