@@ -489,7 +489,8 @@ _Noreturn void init_main(const struct init_start *st)
 	prepare_meeting(&in);
 	if (early) {
 		start_payload(&in);
-		(void)chan_send(st->chan, &made, NULL, 0);
+		if (chan_send(st->chan, &made, NULL, 0) < 0)
+			sys_exit(125); /* the tender would wait for ever */
 	}
 	take_spec(&in);
 	if (st->shape.cgroup && SYS1(SYS_unshare, CLONE_NEWCGROUP) < 0)

@@ -222,6 +222,9 @@ broken() {
 		inject=prctl:error=EPERM:delay_enter=700000:when=45+ \
 		polder run -w "$WORK" -- sh -c "echo x >>$WORK/runs"
 	check "has run once" [ "$(wc -l <runs)" = 1 ]
+	# The first word of init is what its tender waits for.
+	check_rc 125 "a start that cannot begin" me timeout 10 strace -f -o /dev/null -e \
+		inject=sendmsg:error=ENOBUFS:when=1 polder run -- true
 	quiet me polder rm -f one
 	until_ok 5 no_anchor
 }
