@@ -86,7 +86,7 @@ int anchor_find(int run, int *ret_pidfd)
 {
 	auto_fd file = openat(run, ANCHOR_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct anchor_record rec;
-	struct anchor_view mine;
+	struct anchor_view mine = { 0 };
 	auto_fd pidfd = -1;
 
 	if (file < 0 || !is_held(file) ||

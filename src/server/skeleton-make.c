@@ -341,7 +341,7 @@ static bool stamp_own(struct make *mk, const char *path, int depth)
 static bool write_index(struct make *mk, const struct str *made, int dir,
 			const struct str *sources)
 {
-	struct skeleton_head head = { .magic = SKELETON_MAGIC,
+	struct skeleton_head head = { .magic = skeleton_magic(),
 				      .head_size = sizeof(struct skeleton_head),
 				      .stamp_size = sizeof(struct skeleton_stamp),
 				      .made_len = (uint32_t)made->len,

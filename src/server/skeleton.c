@@ -36,6 +36,7 @@
 #include <sys/file.h>
 
 #include "base/fd.h"
+#include "graph/default-root.h"
 #include "server/skeleton-internal.h"
 
 void skeleton_stamp(struct skeleton_stamp *ret, enum stamp_kind kind,
@@ -96,6 +97,16 @@ struct index {
 	uint64_t dev, ino; /* of the directory to be mounted */
 };
 
+uint32_t skeleton_magic(void)
+{
+	uint32_t h = 0x31657450u;
+
+	for (size_t i = 0; i < default_etc_n_shown; i++)
+		for (const char *p = default_etc_shown[i]; *p; p++)
+			h = (h ^ (unsigned char)*p) * 16777619u;
+	return h;
+}
+
 /* A stamp and its path at *at, which moves on; NULL: damaged. */
 static const char *next_stamp(const struct index *x, size_t *at,
 			      struct skeleton_stamp *ret)
@@ -130,7 +141,7 @@ static bool read_index(struct index *x, int rundir, int *ret_fd)
 	memcpy(&x->head, x->bytes, sizeof(x->head));
 	x->head.name[SKELETON_NAME - 1] = '\0';
 	*ret_fd = TAKE_FD(fd);
-	return x->head.magic == SKELETON_MAGIC &&
+	return x->head.magic == skeleton_magic() &&
 	       x->head.head_size == sizeof(struct skeleton_head) &&
 	       x->head.stamp_size == sizeof(struct skeleton_stamp) &&
 	       x->head.made_len <= x->len - sizeof(x->head);
