@@ -62,6 +62,11 @@ ip tuntap add dev tap0 mode tap user "$1"
 ip link set tap0 up
 ip tuntap add dev tap1 mode tap user "$1"
 ip link set tap1 mtu 1280 up
+for n in 2 3; do
+	ip tuntap add dev "tap$n" mode tap user "$1"
+	ip link set "tap$n" up
+	ip addr add "10.0.$n.1/24" dev "tap$n"
+done
 ip addr add 10.0.0.1/24 dev tap0
 ip -6 addr add fd00::1/64 dev tap0 nodad
 echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range || true
@@ -331,6 +336,27 @@ until_ok_out() { # SECONDS CMD…: the output of the one that succeeded
 	until_ok "$1" "${@:2}" && "${@:2}"
 }
 
+# ---- all three, from one manifest ----
+
+# shellcheck disable=SC2034 # of get
+manifest() { # from the example's file, with the images of this tender beside it
+	patience=$([ "$TENDER" = spt ] && echo 50 || echo 300)
+	mkdir -p fleet
+	cp "$img"/{web,echo,dns}."$TENDER" fleet
+	sed "s/\\.spt$/.$TENDER/" "$src/services.yaml" >fleet/services.yaml
+	chmod -R go+rX fleet
+	check_out "$TENDER: the manifest is right" '3 environments, nothing wrong' \
+		in_net polder check fleet/services.yaml
+	check "$TENDER: all three come up" in_net polder up fleet/services.yaml
+	check_out "$TENDER: the web server answers" '^<h1>hello</h1>$' \
+		until_ok_out 300 get http://10.0.0.2/
+	check_out "$TENDER: so does the echo" '^hello$' until_ok_out 60 said TCP:10.0.2.2:7 hello
+	check_out "$TENDER: and the names" '^192.0.2.80$' until_ok_out 60 in_net \
+		dig +time=5 +tries=1 +short @10.0.3.2 example.org A
+	check_fails "$TENDER: none is on another's interface" in_net ping -c 1 -W 1 -I tap2 10.0.0.2
+	check "$TENDER: and down" in_net polder down --rm fleet/services.yaml
+}
+
 # ---- all of it ----
 
 usable() { # why TENDER cannot be had, or nothing
@@ -356,6 +382,7 @@ everything() {
 		clients
 		web_server
 		dns_server
+		manifest
 	done
 	patience=50
 	porcelain
