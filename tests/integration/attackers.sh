@@ -39,6 +39,9 @@ neighbours() { # of one user, started alike
 	check_out "and has tried" '^ptrace-seize EPERM' me polder exec victim -- cat /tmp/spied
 }
 
+# The kept /etc is what environments see, with the permissions that it has.
+chmod_run() { find "$(run_dir)" -path "$(run_dir)/etc" -prune -o -exec chmod "$1" {} +; }
+
 other_users() {
 	local ctl
 	ctl=$(ctl_of)
@@ -49,11 +52,11 @@ other_users() {
 	check_err "nor stop" . other polder stop victim
 	check_err "nor enter" . other polder exec victim -- true
 	check_err "nor attach" . other polder attach victim </dev/null
-	chmod -R a+rwX "$(run_dir)" # as if the first wall were gone
+	chmod_run a+rwX # as if the first wall were gone
 	[ "$ME" = root ] || chmod a+x "$T/user" "$T/user/run"
 	check_out "found, it does not answer another" '^closed' other "$G/try-control" "$ctl"
 	check_out "and still its user" '^kept' me "$G/try-control" "$ctl"
-	chmod -R go-rwx "$(run_dir)"
+	chmod_run go-rwx
 	[ "$ME" = root ] || chmod go-x "$T/user" "$T/user/run"
 }
 
