@@ -75,6 +75,7 @@ dnsmasq -C /dev/null --no-daemon --no-resolv --no-hosts --user= --group= --inter
 	--bind-interfaces --dhcp-range=10.0.0.100,10.0.0.110,60 --dhcp-authoritative \
 	--dhcp-leasefile="$2/leases" --enable-ra --dhcp-range=fd00::,ra-only,64,600 --ra-param=tap0,4 \
 	--address=/name.test/10.0.0.77 --address=/six.test/fd00::77 >"$2/dnsmasq" 2>&1 &
+touch "$2/up"
 exec sleep 1000
 END
 
@@ -85,10 +86,11 @@ network() { # makes it; in_net CMD… runs there
 		how=(--user --map-current-user --keep-caps --net)
 		enter=(nsenter --user --preserve-credentials --net)
 	fi
+	rm -f "$WORK/up"
 	me_bg unshare "${how[@]}" bash "$T/holder" "$MY_UID" "$WORK"
 	NS=$PID
 	cp "$BG_ERR" "$WORK/holder" 2>/dev/null
-	check "a network of its own" until_ok 10 in_net ip addr show dev tap0 to 10.0.0.1
+	check "a network of its own" until_ok 30 test -e "$WORK/up"
 }
 in_net() { me "${enter[@]}" -t "$NS" -- "$@"; }
 
