@@ -4,6 +4,8 @@
 # Whoever is killed at whatever moment of a start: nothing survives, nothing stays, and
 # the next command knows all of it or nothing.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fault/aftermath.sh
+. "$(dirname "$0")/aftermath.sh"
 
 : "${KILLS:=200}" # of each kind; there are two
 : "${AT_ONCE:=200}"
@@ -21,19 +23,7 @@ survivors() { # programs, and anything in another pid namespace
 		fi
 	done
 }
-none_survive() { [ -z "$(survivors)" ]; }
-
-aftermath() { # WHAT
-	if until_ok 3 none_survive; then
-		pass "$1: no survivor"
-	else
-		fail "$1: no survivor" "$(survivors)"
-		survivors | while read -r _ pid _; do kill -KILL "$pid"; done
-	fi
-	check_no_out "$1: none is half-known" "run|start|$MARK" me polder ps --json
-	check_clean "$1: nothing is left"
-	check_out "$1: the next one starts" '^fine$' me polder run -- echo fine
-}
+aftermath() { after_kills "$1" '^fine$' polder run -- echo fine; }
 
 groups_of_polder() { find /sys/fs/cgroup -path '*/polder/*' -type d 2>/dev/null; }
 no_groups() { [ -z "$(groups_of_polder)" ]; }

@@ -5,6 +5,8 @@
 # and in the background, and the guest or its monitor. Nothing survives, nothing stays, and
 # the next command knows all of it or nothing.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fault/aftermath.sh
+. "$(dirname "$0")/aftermath.sh"
 
 guests=$POLDER_BUILD/tests/guests/solo5
 if [ ! -f "$guests/guest-clock.spt" ]; then
@@ -26,19 +28,7 @@ survivors() {
 		esac
 	done
 }
-none_survive() { [ -z "$(survivors)" ]; }
-
-aftermath() { # WHAT
-	if until_ok 3 none_survive; then
-		pass "$1: no survivor"
-	else
-		fail "$1: no survivor" "$(survivors)"
-		survivors | while read -r _ pid _; do kill -KILL "$pid"; done
-	fi
-	check_no_out "$1: none is half-known" "run|start|$MARK" me polder ps --json
-	check_clean "$1: nothing is left"
-	check_out "$1: the next one starts" '^hello fine$' me polder run "$T/bin/guest-hello.$K" fine
-}
+aftermath() { after_kills "$1" '^hello fine$' polder run "$T/bin/guest-hello.$K" fine; }
 
 # What would stay if it were forgotten: volumes on disk, a link, a cgroup.
 killed() { # WHAT WHO N MAX_US WORD…
