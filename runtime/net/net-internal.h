@@ -46,6 +46,11 @@ bool pg_options_read(int *argc, char **argv, const char *const *names, unsigned 
 		     struct pg_net_options *ret, struct pg_common_options *ret_common,
 		     char why[160]);
 
+/* ---- nameservers.c: who is asked for names ---- */
+
+/* n of the command line, in place of all others. */
+void pg_nameservers_named(const struct pg_ip *ip, unsigned n);
+
 /* ---- memory.c ---- */
 
 extern size_t pg_lwip_bytes;     /* in use */

@@ -83,16 +83,6 @@ static void up_v6(struct pg_iface *i)
 	netif_ip6_addr_set_state(&i->netif, 1, IP6_ADDR_TENTATIVE);
 }
 
-static void name_servers(void)
-{
-	for (unsigned n = 0; n < common.n_nameservers; n++) {
-		ip_addr_t a;
-
-		pg_ip_to_lwip(&a, &common.nameservers[n]);
-		dns_setserver((u8_t)n, &a);
-	}
-}
-
 static bool up(struct pg_iface *i)
 {
 	if (!pg_iface_add(i))
@@ -183,7 +173,7 @@ int pg_ip_start(int *argc, char **argv)
 		if (!up(i))
 			return PG_NO_MEMORY;
 	}
-	name_servers();
+	pg_nameservers_named(common.nameservers, common.n_nameservers);
 	return PG_OK;
 }
 

@@ -88,7 +88,7 @@
 #define LWIP_DNS 1
 #define DNS_TABLE_SIZE 16
 #define DNS_MAX_NAME_LENGTH 256
-#define DNS_MAX_SERVERS 2
+#define DNS_MAX_SERVERS 4 /* two of DHCP, two of routers: nameservers.c */
 #define DNS_MAX_RETRIES 4
 #define LWIP_DNS_SECURE                                                                  \
 	7 /* random numbers and ports, no two questions at once for one name */
