@@ -2,12 +2,15 @@
 /*
  * spawnbench.c - what it costs to start commands, from vfork to reaped.
  *
- *   spawnbench [-n ROUNDS] [-w WARMUP] [-b NAME] NAME CMD… ::: NAME CMD… ::: …
+ *   spawnbench [-n ROUNDS] [-w WARMUP] [-r MS] [-b NAME] NAME CMD… ::: NAME CMD… ::: …
  *   spawnbench -p COUNT                          NAME CMD… ::: …
  *
  * Serial: the commands take turns, so that what disturbs the machine disturbs all of
  * them; after WARMUP rounds, ROUNDS are measured. Prints minimum, median and p90 in
- * microseconds, and each median over that of NAME (-b; else the last one).
+ * microseconds, and each median over that of NAME (-b; else the last one). With -r there
+ * are so many milliseconds of rest before each start: the kernel takes a network namespace
+ * down, and an anchor makes another one, when the command that had it is over, and without
+ * a rest that is charged to whoever comes next.
  *
  * -p: COUNT of a command are started at once and all reaped; prints microseconds each.
  *
@@ -41,6 +44,7 @@ struct options {
 	unsigned rounds;
 	unsigned warmup;
 	unsigned parallel; /* 0: serial */
+	unsigned rest;     /* ms */
 	const char *base;
 };
 
@@ -113,9 +117,13 @@ static int measure(struct command *commands, unsigned n, const struct options *o
 {
 	for (unsigned round = 0; round < opt->warmup + opt->rounds; round++)
 		for (unsigned i = 0; i < n; i++) {
-			double begin = now_us();
-			pid_t pid = start(commands[i].argv);
+			double begin;
+			pid_t pid;
 
+			if (opt->rest)
+				(void)usleep(opt->rest * 1000);
+			begin = now_us();
+			pid = start(commands[i].argv);
 			if (pid < 0 || reap(pid, commands[i].name) < 0)
 				return -1;
 			if (round >= opt->warmup)
@@ -196,11 +204,12 @@ static bool options(int argc, char **argv, struct options *opt)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+n:w:p:b:")) != -1) {
+	while ((c = getopt(argc, argv, "+n:w:p:r:b:")) != -1) {
 		if (c == 'b')
 			opt->base = optarg;
 		else if (!(c == 'n' && number(optarg, &opt->rounds)) &&
 			 !(c == 'w' && number(optarg, &opt->warmup)) &&
+			 !(c == 'r' && number(optarg, &opt->rest)) &&
 			 !(c == 'p' && number(optarg, &opt->parallel)))
 			return false;
 	}
@@ -247,8 +256,8 @@ int main(int argc, char **argv)
 	if (options(argc, argv, &opt))
 		n = split(argv + optind, commands);
 	if (n == 0) {
-		fprintf(stderr, "usage: spawnbench [-n ROUNDS] [-w WARMUP] [-b NAME] "
-				"[-p COUNT] NAME CMD… [::: NAME CMD…]…\n");
+		fprintf(stderr, "usage: spawnbench [-n ROUNDS] [-w WARMUP] [-r MS] "
+				"[-b NAME] [-p COUNT] NAME CMD… [::: NAME CMD…]…\n");
 		return 2;
 	}
 	if (quiet(&out) < 0 || !(stdout = fdopen(out, "w"))) {

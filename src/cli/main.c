@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/pages.h"
 #include "cli/cli.h"
 #include "sandbox/sandbox.h"
 
@@ -143,6 +144,7 @@ static void no_heap(void)
 
 int main(int argc, char **argv)
 {
+	pages_want_code();
 	no_heap();
 	sandbox_title_area(argc, argv);
 	open_standard();

@@ -271,7 +271,7 @@ static int plan_unikernel(struct start *st, struct err *err)
 	return 0;
 }
 
-static int plan(struct start *st, struct err *err)
+static int plan_begin(struct start *st, struct err *err)
 {
 	const struct genv *e = st->l->env;
 	const struct binding *identity = genv_binding(e, "identity");
@@ -296,11 +296,25 @@ static int plan(struct start *st, struct err *err)
 	st->cx.userdata = st;
 	st->cx.rundir = st->l->reg ? registry_run_dir(st->l->reg) : -1;
 	st->cx.ret_skeleton = st->spec_only ? NULL : &st->skeleton;
+	return e->image ? 0 : server_plan_begin(&st->spec, e, &st->cx, err);
+}
+
+static int plan_rest(struct start *st, struct err *err)
+{
+	const struct genv *e = st->l->env;
+
 	if (grants_files(e)) /* else nobody asks for them */
 		find_programs(st);
 	if (e->image)
 		return plan_unikernel(st, err);
-	return server_plan(&st->spec, e, &st->cx, err);
+	return server_plan_rest(&st->spec, e, &st->cx, err);
+}
+
+static int plan(struct start *st, struct err *err)
+{
+	int r = plan_begin(st, err);
+
+	return r == 0 ? plan_rest(st, err) : r;
 }
 
 static int list_exposes(struct start *st, struct err *err)
@@ -567,21 +581,37 @@ static struct sandbox_shape shape_of(const struct genv *e)
 	};
 }
 
-/* The kernel makes namespaces while we plan, and init builds the root while we record. What
- * is kept must be recorded before it is planned: it has directories of its own. */
+/* What init can build before the rest is planned; NULL: nothing. It covers a directory of the
+ * host for that, and cannot write every kind of maps. */
+static const struct spec *outline(const struct start *st)
+{
+	const struct spec *s = &st->spec;
+
+	return s->n_mounts && !(s->flags & SPEC_SUBUID_HELPER) &&
+			       access(SANDBOX_COVERS, F_OK) == 0 ?
+		       s :
+		       NULL;
+}
+
+/* Init makes namespaces and what every root has while we plan, and the rest of the root
+ * while we record. What is kept must be recorded before it is planned: it has directories
+ * of its own. */
 static int prepare_early(struct start *st, const struct sandbox_shape *shape,
 			 struct err *err)
 {
-	int r = sandbox_begin(&st->sandbox, shape, err);
+	int r = 0;
 
-	if (r == 0 &&
-	    getrandom(st->spec.id, sizeof(st->spec.id), 0) != sizeof(st->spec.id))
+	if (getrandom(st->spec.id, sizeof(st->spec.id), 0) != sizeof(st->spec.id))
 		r = err_sys(err, "cannot make an id");
 	st->has_id = r == 0;
 	if (r == 0)
 		r = take_uids(st, err);
 	if (r == 0)
-		r = plan(st, err);
+		r = plan_begin(st, err);
+	if (r == 0)
+		r = sandbox_begin(&st->sandbox, shape, outline(st), err);
+	if (r == 0)
+		r = plan_rest(st, err);
 	if (r == 0)
 		r = sandbox_build(&st->sandbox, &st->spec, err);
 	if (r == 0)

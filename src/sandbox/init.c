@@ -17,19 +17,22 @@
  *	tender			init				payload
  *	clone3 ───────────────► PDEATHSIG, is the tender there?
  *	plans			clone ────────────────────────► unshare(NEWNET), lo up
- *	[maps, cgroups]
+ *	[maps, cgroups]		writes maps ──── ids_ready ───► ids, limits, caps, filter
+ *				opens sources, builds the outline
  *	spec ─────────────────► checks it
- *	registers		writes maps ──── ids_ready ───► ids, limits, caps, filter
- *				opens sources, builds root
+ *	registers		builds the rest
  *				pivots, joins the network ◄──── net_ready
  *	GO ───────────────────► waits for it
  *				released ─────────────────────► Landlock, fds, exec
- *				drops all but CAP_KILL,
- *				installs the filter
+ *				drops all but CAP_KILL
  *				exec pipe closed or a report ◄─
  *	◄── STARTED or FAILED
- *				reaps
+ *				installs the filter, reaps
  *	◄── EXITED		exits: the kernel kills the rest of the pid namespace
+ *
+ * The outline is the beginning of a spec: what every root has. Init has it in its copy of the
+ * tender's memory, so that it is at work while the tender plans. Where there is none, the
+ * maps and all of the root wait for the spec.
  *
  * Init is never dumpable once maps are written, and its memory belongs to the host's
  * user namespace, so that nobody inside can trace it or read its memory; what
@@ -56,18 +59,23 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/pages.h"
 #include "sandbox/lockdown.h"
 #include "sandbox/sandbox-internal.h"
 
 #define PAYLOAD_STACK (64u << 10)
 #define CAP_BIT_KILL (1ull << 5)
 #define REAP_AT_ONCE 64
+#define PATIENCE_MS 1
+#define INIT_STACK (40u << 10) /* what it uses of it, about */
 
 struct init {
 	const struct init_start *st;
 	struct spec *spec;
 	struct sandbox_io io;
+	struct spec *outline; /* what came before the spec; NULL: nothing */
 	bool tender_maps;
+	struct root root;
 	struct rendezvous *meet;
 	struct payload payload;
 	pid_t pid; /* of the payload, inside */
@@ -162,7 +170,7 @@ static void prepare_meeting(struct init *in)
 	in->meet->netfd = -1;
 	in->exec_pipe = pipefd[0];
 	in->payload = (struct payload){ .meet = in->meet,
-					.spec = in->spec,
+					.spec = in->outline ? in->outline : in->spec,
 					.io = &in->io,
 					.host_network = in->st->has_network ||
 							in->st->shape.host_network,
@@ -201,19 +209,19 @@ static void start_payload(struct init *in)
 	static _Alignas(16) char stack[PAYLOAD_STACK];
 	int flags = SIGCHLD | CLONE_FILES | CLONE_VM;
 
-	if (in->spec->flags & SPEC_TIMENS)
+	if (in->payload.spec->flags & SPEC_TIMENS)
 		flags &= ~CLONE_VM;
 	in->pid = clone(payload_main, stack + sizeof(stack), flags, &in->payload);
 	if (in->pid < 0)
 		fail_sys(in, -errno, "cannot start the program's task");
 }
 
-static void write_maps(struct init *in)
+static void write_maps(struct init *in, const struct spec *spec, bool tender_maps)
 {
 	struct err err = ERR_INIT;
 
-	if (!in->tender_maps) {
-		int r = ids_write_maps(0, in->spec, &err);
+	if (!tender_maps) {
+		int r = ids_write_maps(0, spec, &err);
 
 		if (r != 0)
 			fail(in, r, &err);
@@ -223,26 +231,95 @@ static void write_maps(struct init *in)
 	futex_set(&in->meet->ids_ready, 1);
 }
 
-/* Sources are opened as whoever started the environment, the rest is made as an id
- * that is mapped, else the kernel refuses to create files. */
-static void build(struct init *in)
+/* Files are made as an id that is mapped, else the kernel refuses to create them. */
+static void take_ids(struct init *in, const struct spec *spec)
 {
-	struct err err = ERR_INIT;
-	int r = sources_clone(in->spec, &err);
-
-	if (r != 0)
-		fail(in, r, &err);
-	if (in->spec->flags & IDS_FOREIGN || SYS0(SYS_geteuid) != (long)in->spec->uid) {
+	if (spec->flags & IDS_FOREIGN || SYS0(SYS_geteuid) != (long)spec->uid) {
 		(void)sys_prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0);
 		if (SYS2(SYS_setgroups, 0, 0) < 0 ||
-		    SYS3(SYS_setresgid, in->spec->gid, in->spec->gid, in->spec->gid) <
-			    0 ||
-		    SYS3(SYS_setresuid, in->spec->uid, in->spec->uid, in->spec->uid) < 0)
+		    SYS3(SYS_setresgid, spec->gid, spec->gid, spec->gid) < 0 ||
+		    SYS3(SYS_setresuid, spec->uid, spec->uid, spec->uid) < 0)
 			fail_sys(in, -EPERM, "cannot take the environment's ids");
 		die_with_tender(in);
 	}
 	(void)SYS1(SYS_umask, 0);
-	r = root_build(in->spec, &err);
+}
+
+/* Sources are opened as whoever started the environment. */
+static void begin_root(struct init *in, struct spec *spec)
+{
+	struct err err = ERR_INIT;
+	int r = sources_clone(spec, 0, &err);
+
+	if (r == 0)
+		take_ids(in, spec);
+	if (r == 0)
+		r = root_begin(&in->root, spec, &err);
+	if (r != 0)
+		fail(in, r, &err);
+}
+
+/* What is known before there is a spec, while the tender plans the rest. The payload needs
+ * no more than the ids of it to drop its privileges. */
+static void build_outline(struct init *in)
+{
+	if (in->outline->flags & IDS_FOREIGN)
+		wait_for(in, INIT_MAPS);
+	write_maps(in, in->outline, in->outline->flags & IDS_FOREIGN);
+	begin_root(in, in->outline);
+}
+
+static bool same_mount(const struct spec_mount *a, const struct spec_mount *b)
+{
+	return a->kind == b->kind && a->flags == b->flags && a->mode == b->mode &&
+	       a->size == b->size && streq(a->dst, b->dst) && !a->src == !b->src &&
+	       (!a->src || streq(a->src, b->src));
+}
+
+/* A spec has what its outline had, or we would build something else than it says. */
+static void check_outline(struct init *in)
+{
+	const struct spec *a = in->outline, *b = in->spec;
+	bool same = a->n_mounts <= b->n_mounts && a->flags == b->flags &&
+		    a->uid == b->uid && a->gid == b->gid &&
+		    a->n_uid_maps == b->n_uid_maps && a->n_gid_maps == b->n_gid_maps &&
+		    memcmp(a->uid_maps, b->uid_maps,
+			   a->n_uid_maps * sizeof(*a->uid_maps)) == 0 &&
+		    memcmp(a->gid_maps, b->gid_maps,
+			   a->n_gid_maps * sizeof(*a->gid_maps)) == 0;
+
+	for (size_t i = 0; same && i < a->n_mounts; i++)
+		same = same_mount(&a->mounts[i], &b->mounts[i]);
+	if (!same)
+		fail_sys(in, -EPROTO, "the spec is not what was begun");
+}
+
+/* A tender that is root has opened the sources of the rest: we could not any more. */
+static void build_rest(struct init *in)
+{
+	struct err err = ERR_INIT;
+	size_t from = in->outline->n_mounts;
+	int r = 0;
+
+	check_outline(in);
+	if (!(in->spec->flags & IDS_FOREIGN))
+		r = sources_clone(in->spec, from, &err);
+	if (r == 0)
+		r = root_add(&in->root, in->spec, from, &err);
+	if (r != 0)
+		fail(in, r, &err);
+}
+
+static void build(struct init *in)
+{
+	struct err err = ERR_INIT;
+	int r;
+
+	if (in->outline)
+		build_rest(in);
+	else
+		begin_root(in, in->spec);
+	r = root_enter(&in->root, in->spec, &err);
 	if (r != 0)
 		fail(in, r, &err);
 	(void)SYS2(SYS_sethostname, in->spec->hostname, strlen(in->spec->hostname));
@@ -380,6 +457,18 @@ static void serve_request(struct init *in)
 		send_namespaces(in);
 }
 
+/* Whatever lost its parent is our child by now. Who was let in from outside is not: the
+ * tender knows of those. */
+static bool none_left(void)
+{
+	pid_t pid;
+
+	do {
+		pid = waitpid(-1, NULL, WNOHANG | __WALL);
+	} while (pid > 0);
+	return pid < 0 && errno == ECHILD;
+}
+
 /* Some at a time, so that a program which makes orphans without end keeps nobody from
  * being heard; true if there may be more. */
 static bool reap(struct init *in)
@@ -402,14 +491,15 @@ static bool reap(struct init *in)
 			(void)chan_send(in->st->chan, &stopped, NULL, 0);
 			continue;
 		}
+		m.alone = none_left();
 		(void)chan_send(in->st->chan, &m, NULL, 0);
 		sys_exit(0);
 	}
 	return true;
 }
 
-/* While the payload executes: a program that ends at once does not wait for this. */
-static void lock_down(struct init *in)
+/* While the payload executes. */
+static void drop_privileges(struct init *in)
 {
 	sigset_t chld;
 
@@ -417,8 +507,19 @@ static void lock_down(struct init *in)
 	(void)sigaddset(&chld, SIGCHLD);
 	in->children = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (in->children < 0 || lockdown_caps(CAP_BIT_KILL) < 0 ||
-	    lockdown_no_new_privs() < 0 ||
-	    lockdown_filter(in->spec->flags & SPEC_ROOT_IDENTITY) < 0)
+	    lockdown_no_new_privs() < 0)
+		fail_sys(in, -EPERM, "cannot lock down init");
+}
+
+/* The second wall, which takes the kernel a while to put up: a program that ends at once
+ * does not wait for it. */
+static void install_filter(struct init *in)
+{
+	struct pollfd p = { .fd = in->children, .events = POLLIN };
+
+	if (poll(&p, 1, PATIENCE_MS) > 0)
+		(void)reap(in);
+	if (lockdown_filter(in->spec->flags & SPEC_ROOT_IDENTITY) < 0)
 		fail_sys(in, -EPERM, "cannot lock down init");
 }
 
@@ -427,6 +528,7 @@ _Noreturn static void supervise(struct init *in)
 	struct pollfd p[2] = { { .fd = in->st->chan, .events = POLLIN },
 			       { .fd = in->children, .events = POLLIN } };
 
+	install_filter(in);
 	for (;;) {
 		struct signalfd_siginfo si;
 		bool more = reap(in);
@@ -475,11 +577,15 @@ void title_wipe(void)
 _Noreturn void init_main(const struct init_start *st)
 {
 	static struct spec spec;
-	struct init in = { .st = st, .spec = &spec, .master = -1 };
+	struct init in = {
+		.st = st, .spec = &spec, .outline = st->outline, .master = -1
+	};
 	const struct init_msg made = { .kind = SANDBOX_NOTHING };
 	bool early = init_is_early(&st->shape);
 	sigset_t all;
 
+	pages_want_code();
+	pages_want_stack(INIT_STACK);
 	sys_close(st->tender_chan);
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
@@ -492,7 +598,10 @@ _Noreturn void init_main(const struct init_start *st)
 		if (chan_send(st->chan, &made, NULL, 0) < 0)
 			sys_exit(125); /* the tender would wait for ever */
 	}
+	if (in.outline)
+		build_outline(&in);
 	take_spec(&in);
+	in.payload.spec = in.spec;
 	if (st->shape.cgroup && SYS1(SYS_unshare, CLONE_NEWCGROUP) < 0)
 		fail_sys(&in, -EPERM, "cannot make a cgroup namespace");
 	take_clock(&in);
@@ -500,7 +609,8 @@ _Noreturn void init_main(const struct init_start *st)
 		sys_exit(125);
 	if (!early && !in.io.pty)
 		start_payload(&in);
-	write_maps(&in);
+	if (!in.outline)
+		write_maps(&in, in.spec, in.tender_maps);
 	build(&in);
 	if (early && streams_receive(st->chan, &in.io) != 0)
 		sys_exit(125);
@@ -511,7 +621,7 @@ _Noreturn void init_main(const struct init_start *st)
 	in.released = true;
 	futex_set(&in.meet->released, 1);
 	send_shadows(&in);
-	lock_down(&in);
+	drop_privileges(&in);
 	report_start(&in);
 	close_rest(&in);
 	supervise(&in);

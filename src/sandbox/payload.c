@@ -225,7 +225,7 @@ static void enter_network(struct payload *p)
 int payload_main(void *payload)
 {
 	struct payload *p = payload;
-	const struct spec *s = p->spec;
+	const struct spec *s = p->spec; /* or what is known of it */
 
 	(void)SYS2(SYS_setpgid, 0, 0);
 	if (!p->host_network)
@@ -239,6 +239,7 @@ int payload_main(void *payload)
 	TRY(STEP_FILTER, lockdown_filter(s->flags & SPEC_ROOT_IDENTITY));
 	if (!meet_wait(p->meet, &p->meet->released))
 		sys_exit(127);
+	s = p->spec; /* whole by now */
 	TRY(STEP_LANDLOCK, lockdown_landlock(p->io->fd, true));
 	TRY(STEP_STDIO,
 	    SYS3(SYS_close_range, 3, ~0u, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC));

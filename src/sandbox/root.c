@@ -5,8 +5,8 @@
  * Init, alone in a fresh copy of the host's mount namespace, with capabilities in its
  * own user namespace only. All sources are already detached mounts (source.c). Then:
  *
- *	the new root and one "pool" (a tmpfs) are attached over two directories of the
- *	    host's tree, which goes away as a whole in the end
+ *	one "pool" (a tmpfs) is attached over a directory of the host's tree, which goes
+ *	    away as a whole in the end, and the new root in it
  *	every mount of the spec in its order: its target is found, or made where the
  *	    file system is ours, and the detached mount moved onto it
  *	what must be read-only in the end is made so
@@ -28,24 +28,14 @@
 
 #include "sandbox/sandbox-internal.h"
 
-/* Two directories that every Linux root has; only covered in init's own namespace. */
-#define NEW_ROOT_AT "/usr"
-#define POOL_AT "/etc"
+/* The first of these that is there is covered, in init's own namespace only. Sources of a
+ * spec that had an outline are opened after that: none lies in the first. */
+static const char *const pool_at[] = { SANDBOX_COVERS, "/usr" };
+#define NEW_ROOT_AT "root" /* in the pool */
 
 #define TERMINALS_MAX "256"
 
 #define BENEATH (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
-
-struct build {
-	struct spec *spec;
-	int root, pool, empty;
-	unsigned next;   /* names in the pool */
-	char known[32];  /* a directory that is there, while own_ground */
-	bool own_ground; /* nothing of anybody else is below root yet */
-	bool made_empty_file;
-	dev_t ours[2];
-	size_t n_ours;
-};
 
 static int new_tmpfs(uint64_t size, uint32_t mode, int *ret_fd, struct err *err)
 {
@@ -69,7 +59,7 @@ static int new_tmpfs(uint64_t size, uint32_t mode, int *ret_fd, struct err *err)
 	return 0;
 }
 
-static void remember_ours(struct build *b, int fd)
+static void remember_ours(struct root *b, int fd)
 {
 	struct stat st;
 
@@ -77,7 +67,7 @@ static void remember_ours(struct build *b, int fd)
 		b->ours[b->n_ours++] = st.st_dev;
 }
 
-static bool is_ours(const struct build *b, int fd)
+static bool is_ours(const struct root *b, int fd)
 {
 	struct stat st;
 
@@ -89,18 +79,18 @@ static bool is_ours(const struct build *b, int fd)
 	return false;
 }
 
-static int lookup(const struct build *b, const char *path)
+static int lookup(const struct root *b, const char *path)
 {
-	return sys_openat2(b->root, path[1] ? path + 1 : ".",
+	return sys_openat2(b->top, path[1] ? path + 1 : ".",
 			   O_PATH | O_CLOEXEC | O_NOFOLLOW, 0, BENEATH);
 }
 
 /* The directory of path and its last part; makes what is missing on our own tmpfs. */
-static int parent_of(struct build *b, const char *path, int *ret_fd,
-		     const char **ret_leaf, struct err *err);
+static int parent_of(struct root *b, const char *path, int *ret_fd, const char **ret_leaf,
+		     struct err *err);
 
 /* The same where something is to be made: never on the host. */
-static int own_parent_of(struct build *b, const char *path, int *ret_fd,
+static int own_parent_of(struct root *b, const char *path, int *ret_fd,
 			 const char **ret_leaf, struct err *err)
 {
 	int r = parent_of(b, path, ret_fd, ret_leaf, err);
@@ -113,7 +103,7 @@ static int own_parent_of(struct build *b, const char *path, int *ret_fd,
 		       path);
 }
 
-static int make_dir(struct build *b, const char *path, uint32_t mode, int *ret_fd,
+static int make_dir(struct root *b, const char *path, uint32_t mode, int *ret_fd,
 		    struct err *err)
 {
 	auto_fd parent = -1;
@@ -140,8 +130,8 @@ static int make_dir(struct build *b, const char *path, uint32_t mode, int *ret_f
 	return 0;
 }
 
-static int parent_of(struct build *b, const char *path, int *ret_fd,
-		     const char **ret_leaf, struct err *err)
+static int parent_of(struct root *b, const char *path, int *ret_fd, const char **ret_leaf,
+		     struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	char dir[4096];
@@ -152,7 +142,7 @@ static int parent_of(struct build *b, const char *path, int *ret_fd,
 }
 
 /* An empty file to mount on. */
-static int make_file_target(struct build *b, const char *path, int *ret_fd,
+static int make_file_target(struct root *b, const char *path, int *ret_fd,
 			    struct err *err)
 {
 	auto_fd parent = -1, made = -1;
@@ -176,18 +166,18 @@ static int make_file_target(struct build *b, const char *path, int *ret_fd,
 }
 
 /* The directories that path lies in; what is there already stays. */
-static void make_way(struct build *b, const char *path)
+static void make_way(struct root *b, const char *path)
 {
 	char part[4096];
 
 	for (const char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
 		(void)snprintf(part, sizeof(part), "%.*s", (int)(p - path - 1), path + 1);
-		(void)sys_mkdirat(b->root, part, 0755);
+		(void)sys_mkdirat(b->top, part, 0755);
 	}
 }
 
 /* True if path leads through a link that we have made, or will make. */
-static bool through_link(const struct build *b, const char *path)
+static bool through_link(const struct root *b, const char *path)
 {
 	for (size_t i = 0; i < b->spec->n_mounts; i++) {
 		const struct spec_mount *m = &b->spec->mounts[i];
@@ -201,7 +191,7 @@ static bool through_link(const struct build *b, const char *path)
 }
 
 /* A file or directory by its name, its parents too. */
-static int make_by_name(struct build *b, const char *path, bool is_file, uint32_t mode,
+static int make_by_name(struct root *b, const char *path, bool is_file, uint32_t mode,
 			struct err *err)
 {
 	auto_fd parent = -1;
@@ -213,15 +203,15 @@ static int make_by_name(struct build *b, const char *path, bool is_file, uint32_
 			make_way(b, path);
 		else if (tries > 0 && (r = parent_of(b, path, &parent, &leaf, err)) != 0)
 			return (int)r;
-		r = is_file ? SYS4(SYS_mknodat, b->root, path + 1, S_IFREG | 0444, 0) :
-			      sys_mkdirat(b->root, path + 1, mode ? mode : 0755);
+		r = is_file ? SYS4(SYS_mknodat, b->top, path + 1, S_IFREG | 0444, 0) :
+			      sys_mkdirat(b->top, path + 1, mode ? mode : 0755);
 	}
 	return r < 0 && r != -EEXIST ?
 		       err_neg(err, (int)r, "cannot make '%s' inside", path) :
 		       0;
 }
 
-static int attach(struct build *b, const struct spec_mount *m, int mount_fd, bool is_file,
+static int attach(struct root *b, const struct spec_mount *m, int mount_fd, bool is_file,
 		  struct err *err)
 {
 	auto_fd target = -1;
@@ -232,7 +222,7 @@ static int attach(struct build *b, const struct spec_mount *m, int mount_fd, boo
 	if (b->own_ground) {
 		r = make_by_name(b, m->dst, is_file, 0, err);
 		if (r == 0)
-			r = sys_move_mount(mount_fd, b->root, m->dst + 1);
+			r = sys_move_mount(mount_fd, b->top, m->dst + 1);
 		return r < 0 ? err_neg(err, r, "cannot mount on '%s' inside", m->dst) : r;
 	}
 	r = is_file ? make_file_target(b, m->dst, &target, err) :
@@ -252,7 +242,7 @@ static int attach(struct build *b, const struct spec_mount *m, int mount_fd, boo
 
 /* ---- one function for each kind ---- */
 
-static int put_source(struct build *b, struct spec_mount *m, struct err *err)
+static int put_source(struct root *b, struct spec_mount *m, struct err *err)
 {
 	if (m->fd < 0)
 		return 0; /* optional, and not there on the host */
@@ -260,7 +250,7 @@ static int put_source(struct build *b, struct spec_mount *m, struct err *err)
 		      (m->flags & SPEC_MOUNT_IS_FILE) || m->kind != SPEC_MOUNT_BIND, err);
 }
 
-static int shadow(struct build *b, struct spec_mount *m, int *ret_tree, struct err *err)
+static int shadow(struct root *b, struct spec_mount *m, int *ret_tree, struct err *err)
 {
 	auto_fd context = -1;
 	int r = source_shadow(m, b->empty, ret_tree, &context, err);
@@ -273,7 +263,7 @@ static int shadow(struct build *b, struct spec_mount *m, int *ret_tree, struct e
 }
 
 /* Root's are detached, idmapped mounts: a layer must be attached somewhere. */
-static int attach_layer(struct build *b, const struct spec_mount *m, struct err *err)
+static int attach_layer(struct root *b, const struct spec_mount *m, struct err *err)
 {
 	char name[16];
 	int r;
@@ -287,7 +277,7 @@ static int attach_layer(struct build *b, const struct spec_mount *m, struct err 
 	return r < 0 ? err_neg(err, r, "cannot use '%s' as a layer", m->src) : 0;
 }
 
-static int put_shadow(struct build *b, struct spec_mount *m, struct err *err)
+static int put_shadow(struct root *b, struct spec_mount *m, struct err *err)
 {
 	auto_fd tree = -1;
 	int r = shadow(b, m, &tree, err);
@@ -295,7 +285,7 @@ static int put_shadow(struct build *b, struct spec_mount *m, struct err *err)
 	return r != 0 ? r : attach(b, m, tree, false, err);
 }
 
-static int put_env(struct build *b, struct spec_mount *m, struct err *err)
+static int put_env(struct root *b, struct spec_mount *m, struct err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
 				   .propagation = MS_PRIVATE };
@@ -318,7 +308,7 @@ static int put_env(struct build *b, struct spec_mount *m, struct err *err)
 	return put_shadow(b, m, err);
 }
 
-static int put_host_shadow(struct build *b, struct spec_mount *m, struct err *err)
+static int put_host_shadow(struct root *b, struct spec_mount *m, struct err *err)
 {
 	int r = attach_layer(b, m, err);
 
@@ -326,7 +316,7 @@ static int put_host_shadow(struct build *b, struct spec_mount *m, struct err *er
 }
 
 /* A directory of the pool as a mount of its own. */
-static int pool_dir(struct build *b, uint32_t mode, unsigned flags, int *ret_fd,
+static int pool_dir(struct root *b, uint32_t mode, unsigned flags, int *ret_fd,
 		    struct err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOEXEC };
@@ -347,7 +337,7 @@ static int pool_dir(struct build *b, uint32_t mode, unsigned flags, int *ret_fd,
 	return 0;
 }
 
-static int put_scratch(struct build *b, struct spec_mount *m, struct err *err)
+static int put_scratch(struct root *b, struct spec_mount *m, struct err *err)
 {
 	auto_fd tree = -1;
 	int r = m->size ? new_tmpfs(m->size, m->mode, &tree, err) :
@@ -356,7 +346,7 @@ static int put_scratch(struct build *b, struct spec_mount *m, struct err *err)
 	return r != 0 ? r : attach(b, m, tree, false, err);
 }
 
-static int put_dir(struct build *b, struct spec_mount *m, struct err *err)
+static int put_dir(struct root *b, struct spec_mount *m, struct err *err)
 {
 	auto_fd fd = -1;
 
@@ -365,13 +355,13 @@ static int put_dir(struct build *b, struct spec_mount *m, struct err *err)
 }
 
 /* Where a new name goes: beside what exists. *owned is the parent to be closed. */
-static int new_name(struct build *b, const char *path, int *owned, int *ret_dir,
+static int new_name(struct root *b, const char *path, int *owned, int *ret_dir,
 		    const char **ret_leaf, struct err *err)
 {
 	size_t dir_len = (size_t)(strrchr(path, '/') - path);
 	int r;
 
-	*ret_dir = b->root;
+	*ret_dir = b->top;
 	*ret_leaf = path + 1;
 	if (b->own_ground && (dir_len == 0 || (strlen(b->known) == dir_len &&
 					       strncmp(b->known, path, dir_len) == 0)))
@@ -395,7 +385,7 @@ static int write_file(int dir, const char *leaf, const struct spec_mount *m)
 }
 
 /* A file of the pool, mounted read-only on one that is there. */
-static int put_file_over(struct build *b, struct spec_mount *m, struct err *err)
+static int put_file_over(struct root *b, struct spec_mount *m, struct err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC };
 	auto_fd tree = -1;
@@ -414,7 +404,7 @@ static int put_file_over(struct build *b, struct spec_mount *m, struct err *err)
 	return attach(b, m, tree, true, err);
 }
 
-static int put_file(struct build *b, struct spec_mount *m, struct err *err)
+static int put_file(struct root *b, struct spec_mount *m, struct err *err)
 {
 	auto_fd owned = -1;
 	const char *leaf;
@@ -434,7 +424,7 @@ static int put_file(struct build *b, struct spec_mount *m, struct err *err)
 	return r < 0 ? err_neg(err, r, "cannot make '%s' inside", m->dst) : 0;
 }
 
-static int put_symlink(struct build *b, struct spec_mount *m, struct err *err)
+static int put_symlink(struct root *b, struct spec_mount *m, struct err *err)
 {
 	auto_fd owned = -1;
 	const char *leaf;
@@ -448,7 +438,7 @@ static int put_symlink(struct build *b, struct spec_mount *m, struct err *err)
 		       0;
 }
 
-static int put_fs(struct build *b, struct spec_mount *m, const char *type, uint64_t attrs,
+static int put_fs(struct root *b, struct spec_mount *m, const char *type, uint64_t attrs,
 		  struct err *err)
 {
 	auto_fd fs = sys_fsopen(type), tree = -1;
@@ -476,7 +466,7 @@ static int put_fs(struct build *b, struct spec_mount *m, const char *type, uint6
 }
 
 /* /proc/sys would let the owner of a network namespace write some of it. */
-static int protect_proc_sys(struct build *b, const char *proc, struct err *err)
+static int protect_proc_sys(struct root *b, const char *proc, struct err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
 					       MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
@@ -485,15 +475,15 @@ static int protect_proc_sys(struct build *b, const char *proc, struct err *err)
 	int r;
 
 	(void)snprintf(path, sizeof(path), "%s/sys", proc + 1);
-	r = tree = sys_open_tree(b->root, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	r = tree = sys_open_tree(b->top, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (r >= 0)
 		r = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
 	if (r >= 0)
-		r = sys_move_mount(tree, b->root, path);
+		r = sys_move_mount(tree, b->top, path);
 	return r < 0 ? err_neg(err, r, "cannot make /proc/sys read-only") : 0;
 }
 
-static int put_proc(struct build *b, struct spec_mount *m, struct err *err)
+static int put_proc(struct root *b, struct spec_mount *m, struct err *err)
 {
 	int r = put_fs(b, m, "proc",
 		       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
@@ -501,13 +491,13 @@ static int put_proc(struct build *b, struct spec_mount *m, struct err *err)
 	return r != 0 ? r : protect_proc_sys(b, m->dst, err);
 }
 
-static int put_devpts(struct build *b, struct spec_mount *m, struct err *err)
+static int put_devpts(struct root *b, struct spec_mount *m, struct err *err)
 {
 	return put_fs(b, m, "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 }
 
 /* An empty, read-only directory or file over what is there. */
-static int put_mask(struct build *b, struct spec_mount *m, struct err *err)
+static int put_mask(struct root *b, struct spec_mount *m, struct err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
 					       MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
@@ -535,7 +525,7 @@ static int put_mask(struct build *b, struct spec_mount *m, struct err *err)
 }
 
 /* Bound, but nobody listens: connect() gives ECONNREFUSED. */
-static int put_deadsock(struct build *b, struct spec_mount *m, struct err *err)
+static int put_deadsock(struct root *b, struct spec_mount *m, struct err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	auto_fd parent = -1, sock = -1;
@@ -562,7 +552,7 @@ static int put_deadsock(struct build *b, struct spec_mount *m, struct err *err)
 		       0;
 }
 
-static int (*const put[])(struct build *, struct spec_mount *, struct err *) = {
+static int (*const put[])(struct root *, struct spec_mount *, struct err *) = {
 	[SPEC_MOUNT_BIND] = put_source,     [SPEC_MOUNT_SHADOW] = put_host_shadow,
 	[SPEC_MOUNT_SOCKET] = put_source,   [SPEC_MOUNT_DEVICE] = put_source,
 	[SPEC_MOUNT_SCRATCH] = put_scratch, [SPEC_MOUNT_DIR] = put_dir,
@@ -575,21 +565,17 @@ static_assert(ARRAY_LEN(put) == SPEC_MOUNT_KIND_COUNT, "one function for each ki
 
 /* ---- the whole ---- */
 
-static int attach_over_host(int mount_fd, const char *host_dir, struct err *err)
-{
-	int r = sys_move_mount(mount_fd, AT_FDCWD, host_dir);
-
-	return r < 0 ? err_neg(err, r, "cannot mount over '%s'", host_dir) : 0;
-}
-
-static int make_pool(struct build *b, struct err *err)
+static int make_pool(struct root *b, struct err *err)
 {
 	int r = new_tmpfs(0, 0755, &b->pool, err);
 
-	if (r == 0)
-		r = attach_over_host(b->pool, POOL_AT, err);
 	if (r != 0)
 		return r;
+	r = -ENOENT;
+	for (size_t i = 0; r == -ENOENT && i < ARRAY_LEN(pool_at); i++)
+		r = sys_move_mount(b->pool, AT_FDCWD, pool_at[i]);
+	if (r < 0)
+		return err_neg(err, r, "cannot mount over '%s'", pool_at[0]);
 	remember_ours(b, b->pool);
 	r = sys_mkdirat(b->pool, "empty", 0555);
 	if (r == 0)
@@ -597,7 +583,7 @@ static int make_pool(struct build *b, struct err *err)
 	return r < 0 ? err_neg(err, r, "cannot make the empty directory") : 0;
 }
 
-static int make_root(struct build *b, struct spec_mount *m, struct err *err)
+static int make_root(struct root *b, struct spec_mount *m, struct err *err)
 {
 	int r;
 
@@ -605,31 +591,50 @@ static int make_root(struct build *b, struct spec_mount *m, struct err *err)
 		return err_set(err, PE_BAD, "spec: the first mount must be the root");
 	if (m->kind == SPEC_MOUNT_SHADOW) {
 		r = attach_layer(b, m, err);
-		return r != 0 ? r : shadow(b, m, &b->root, err);
+		return r != 0 ? r : shadow(b, m, &b->top, err);
 	}
 	if (m->kind != SPEC_MOUNT_SCRATCH) {
-		b->root = TAKE_FD(m->fd);
+		b->top = TAKE_FD(m->fd);
 		return 0;
 	}
-	r = m->size ? new_tmpfs(m->size, 0755, &b->root, err) :
-		      pool_dir(b, 0755, 0, &b->root, err);
+	r = m->size ? new_tmpfs(m->size, 0755, &b->top, err) :
+		      pool_dir(b, 0755, 0, &b->top, err);
 	if (r == 0 && m->size)
-		remember_ours(b, b->root);
+		remember_ours(b, b->top);
 	b->own_ground = r == 0;
 	return r;
 }
 
-static int begin(struct build *b, struct err *err)
+int root_begin(struct root *ret, struct spec *s, struct err *err)
 {
-	int r = make_pool(b, err);
+	struct root *b = ret;
+	int r;
 
+	*b = (struct root){ .top = -1, .pool = -1, .empty = -1, .spec = s };
+	r = make_pool(b, err);
 	if (r == 0)
-		r = make_root(b, &b->spec->mounts[0], err);
-	return r == 0 ? attach_over_host(b->root, NEW_ROOT_AT, err) : r;
+		r = make_root(b, &s->mounts[0], err);
+	if (r != 0)
+		return r;
+	r = sys_mkdirat(b->pool, NEW_ROOT_AT, 0755);
+	if (r == 0)
+		r = sys_move_mount(b->top, b->pool, NEW_ROOT_AT);
+	return r < 0 ? err_neg(err, r, "cannot mount the new root") :
+		       root_add(b, s, 1, err);
+}
+
+int root_add(struct root *b, struct spec *s, size_t from, struct err *err)
+{
+	int r = 0;
+
+	b->spec = s;
+	for (size_t i = from; r == 0 && i < s->n_mounts; i++)
+		r = put[s->mounts[i].kind](b, &s->mounts[i], err);
+	return r;
 }
 
 /* The read-only flag of what had to be filled first. */
-static int finish_read_only(struct build *b, struct err *err)
+static int finish_read_only(struct root *b, struct err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 
@@ -648,10 +653,10 @@ static int finish_read_only(struct build *b, struct err *err)
 	return 0;
 }
 
-static int pivot(struct build *b, struct err *err)
+static int pivot(struct root *b, struct err *err)
 {
 	auto_fd old = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
-	long r = old < 0 ? old : SYS1(SYS_fchdir, b->root);
+	long r = old < 0 ? old : SYS1(SYS_fchdir, b->top);
 
 	if (r == 0)
 		r = SYS2(SYS_pivot_root, ".", ".");
@@ -664,19 +669,16 @@ static int pivot(struct build *b, struct err *err)
 	return r < 0 ? err_neg(err, (int)r, "cannot enter the new root") : 0;
 }
 
-int root_build(struct spec *s, struct err *err)
+int root_enter(struct root *b, struct spec *s, struct err *err)
 {
-	struct build b = { .spec = s, .root = -1, .pool = -1, .empty = -1 };
-	int r = begin(&b, err);
+	int r;
 
-	for (size_t i = 1; r == 0 && i < s->n_mounts; i++)
-		r = put[s->mounts[i].kind](&b, &s->mounts[i], err);
+	b->spec = s;
+	r = finish_read_only(b, err);
 	if (r == 0)
-		r = finish_read_only(&b, err);
-	if (r == 0)
-		r = pivot(&b, err);
-	sys_close(b.empty);
-	sys_close(b.pool);
-	sys_close(b.root);
+		r = pivot(b, err);
+	sys_close(b->empty);
+	sys_close(b->pool);
+	sys_close(b->top);
 	return r;
 }

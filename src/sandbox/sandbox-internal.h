@@ -11,8 +11,9 @@
 /* Opens a path as granted (no symlink on the way, the same device and inode as the
  * command line saw) in the caller's mount namespace: an O_PATH descriptor. */
 int source_open(const struct spec_mount *m, int *ret_fd, struct err *err);
-/* In init: a detached mount in m->fd for every mount with a source that has none. */
-int sources_clone(struct spec *s, struct err *err);
+/* In init: a detached mount in m->fd for every mount with a source that has none; of the
+ * mounts from there on. */
+int sources_clone(struct spec *s, size_t from, struct err *err);
 /* In a tender that is root: the grants' mounts, with owners mapped. */
 int sources_clone_idmapped(struct spec *s, struct err *err);
 /* Overlay mounts for SPEC_MOUNT_SHADOW; empty: a directory of ours, attached. */
@@ -24,8 +25,23 @@ int source_plain(const struct spec_mount *m, int *ret_fd, struct err *err);
 
 /* ---- root.c ---- */
 
-/* In init: builds the tree of the spec and makes it the root. */
-int root_build(struct spec *s, struct err *err);
+/* In init: a root being built. The same spec may grow between the calls. */
+struct root {
+	int top, pool, empty;
+	unsigned next;   /* names in the pool */
+	char known[32];  /* a directory that is there, while own_ground */
+	bool own_ground; /* nothing of anybody else is below top yet */
+	bool made_empty_file;
+	dev_t ours[2];
+	size_t n_ours;
+	const struct spec *spec;
+};
+
+/* Makes the first mount the root to be, and puts the others below it; adds the mounts from
+ * there on; enters it. After an error nothing but exit makes sense. */
+int root_begin(struct root *ret, struct spec *s, struct err *err);
+int root_add(struct root *b, struct spec *s, size_t from, struct err *err);
+int root_enter(struct root *b, struct spec *s, struct err *err);
 
 /* ---- ids.c ---- */
 
@@ -69,7 +85,9 @@ struct rendezvous {
 
 struct payload {
 	struct rendezvous *meet;
-	const struct spec *spec; /* init's own, which is filled when ids_ready is set */
+	/* Init's own, which has ids and flags when ids_ready is set, and the rest when it is
+	 * released. */
+	const struct spec *spec;
 	const struct sandbox_io *io; /* the same, when it is released */
 	bool host_network;
 	int exec_pipe; /* write end */
@@ -102,6 +120,7 @@ struct init_start {
 	int chan;
 	int tender_chan; /* the other end, to be closed */
 	mode_t umask;
+	struct spec *outline; /* of the spec that will come, in init's copy; NULL: none */
 };
 
 /* The payload is made before there is a spec; SANDBOX_NOTHING says that it is. */
@@ -145,6 +164,7 @@ int streams_receive(int chan, struct sandbox_io *ret);
 /* What goes over the channel. Both ends are one binary. */
 enum init_request {
 	INIT_SPEC = 64, /* a struct spec_head, not an init_msg */
+	INIT_MAPS,      /* the tender has written the maps of the outline */
 	INIT_STREAMS,   /* a struct streams_head */
 	INIT_GO,
 	INIT_SIGNAL,
@@ -156,6 +176,7 @@ enum init_request {
 
 struct init_msg {
 	int32_t kind, value;
+	bool alone; /* with SANDBOX_EXITED: nothing that init knows of is left inside */
 	char text[640];
 };
 

@@ -34,9 +34,11 @@ struct sandbox {
 	pid_t init; /* pid as the tender sees it; 0: none */
 	int chan;   /* SEQPACKET to init; readable: an event */
 	struct sandbox_shape shape;
-	bool building; /* it has the spec */
+	bool building;   /* it has the spec */
+	size_t outlined; /* mounts of the spec that it was begun with */
 	int run;       /* the run directory, borrowed, where an anchor may be found; -1 */
 	bool anchored; /* it was made below one */
+	bool alone;    /* it has ended, and no process of it but init was left */
 };
 
 #define SANDBOX_INIT ((struct sandbox){ .chan = -1, .run = -1 })
@@ -73,11 +75,22 @@ struct sandbox_event {
 /* Called by main() before anything else: init wipes these words in its own copy. */
 void sandbox_title_area(int argc, char **argv);
 
-/* Makes init, and what it can make without a spec, below the anchor of sb->run if there is
- * one. Descriptors that are opened after this are not in its table. */
-int sandbox_begin(struct sandbox *sb, const struct sandbox_shape *shape, struct err *err);
-/* Hands the spec over, so that the root is built meanwhile; sb: begun, without a cgroup. The
- * spec's mounts and ids must be final, and its descriptors are still the caller's. */
+/* A directory of the host that init covers, in its own copy of the mounts, when it begins
+ * with an outline. */
+#define SANDBOX_COVERS "/sys"
+
+/*
+ * Makes init, and what it can make without a spec, below the anchor of sb->run if there is
+ * one. Descriptors that are opened after this are not in its table.
+ *
+ * outline: a spec whose ids and flags are final, and whose mounts, none of them granted,
+ * are the first of those that the whole spec will have: init builds that much at once.
+ * NULL: nothing is known yet. Borrowed for the time of the call.
+ */
+int sandbox_begin(struct sandbox *sb, const struct sandbox_shape *shape,
+		  const struct spec *outline, struct err *err);
+/* Hands the spec over, so that the root is built meanwhile; sb: begun, without a cgroup,
+ * and with the outline, if any, of this spec. The spec's mounts and ids must be final, and its descriptors are still the caller's. */
 int sandbox_build(struct sandbox *sb, struct spec *spec, struct err *err);
 /* Whatever of that is not done yet, and the streams. sb: in any of those states, or
  * SANDBOX_INIT. cgroup: joined before anything runs; NULL: none. Borrowed. What was begun
@@ -99,6 +112,10 @@ int sandbox_refresh(int shadow);
 void sandbox_kill(struct sandbox *sb);
 /* Kills, reaps, closes. */
 void sandbox_fini(struct sandbox *sb);
+/* Instead, for a caller that ends at once: where sb->alone says that init was the last
+ * process, it is ending by itself, and what the kernel has still to take down (mounts that
+ * nobody else sees) is not waited for. Otherwise the same as sandbox_fini. */
+void sandbox_leave(struct sandbox *sb);
 
 /*
  * A second program in the same environment (exec): joins the namespaces given, with

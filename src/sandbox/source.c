@@ -148,9 +148,9 @@ static int clone_one(struct spec_mount *m, struct err *err)
 	return r != 0 ? r : clone_tree(m, from, "", -1, err);
 }
 
-int sources_clone(struct spec *s, struct err *err)
+int sources_clone(struct spec *s, size_t from, struct err *err)
 {
-	for (size_t i = 0; i < s->n_mounts; i++) {
+	for (size_t i = from; i < s->n_mounts; i++) {
 		struct spec_mount *m = &s->mounts[i];
 		int r;
 

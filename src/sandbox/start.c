@@ -9,8 +9,12 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/pages.h"
 #include "sandbox/anchor.h"
 #include "sandbox/sandbox-internal.h"
+
+/* What planning and recording use of the stack, about. */
+#define STACK_LEFT (48u << 10)
 
 static int explain_clone(int r, struct err *err)
 {
@@ -143,12 +147,29 @@ static int make_init(struct sandbox *sb, struct init_start *st, struct err *err)
 	if (pid < 0)
 		return explain_clone((int)pid, err);
 	sb->init = (pid_t)pid;
+	pages_want_stack(STACK_LEFT); /* the fork made all of it to be copied */
 	return 0;
 }
 
-int sandbox_begin(struct sandbox *sb, const struct sandbox_shape *shape, struct err *err)
+/* Of a tender that is root: nobody else may write them. */
+static int hand_maps(struct sandbox *sb, const struct spec *outline, struct err *err)
+{
+	struct init_msg m = { .kind = INIT_MAPS };
+	int r = ids_write_maps(sb->init, outline, err);
+
+	if (r != 0)
+		return r;
+	r = chan_send(sb->chan, &m, NULL, 0);
+	return r == 0 || r == -EPIPE || r == -ECONNRESET ?
+		       0 : /* it has said why it ended */
+		       err_neg(err, r, "cannot talk to the environment's init");
+}
+
+int sandbox_begin(struct sandbox *sb, const struct sandbox_shape *shape,
+		  const struct spec *outline, struct err *err)
 {
 	struct init_start st = { .shape = *shape };
+	struct spec copy;
 	int pair[2], r;
 
 	st.umask = umask(0);
@@ -157,12 +178,20 @@ int sandbox_begin(struct sandbox *sb, const struct sandbox_shape *shape, struct 
 		return err_sys(err, "cannot make a channel to init");
 	st.chan = pair[1];
 	st.tender_chan = pair[0];
+	if (outline) {
+		copy = *outline;
+		copy.flags |= geteuid() == 0 ? IDS_FOREIGN : 0;
+		st.outline = &copy;
+	}
 	r = make_init(sb, &st, err);
 	(void)close(pair[1]);
 	sb->chan = pair[0];
 	sb->shape = *shape;
+	sb->outlined = outline ? outline->n_mounts : 0;
 	if (r == 0 && init_is_early(shape))
 		r = step_aside(sb, err);
+	if (r == 0 && outline && geteuid() == 0)
+		r = hand_maps(sb, &copy, err);
 	if (r != 0)
 		sandbox_fini(sb);
 	return r;
@@ -194,8 +223,10 @@ static int hand_over(struct sandbox *sb, struct spec *spec, struct cgroup *cgrou
 	if (r == 0 && geteuid() == 0) {
 		spec->flags |= IDS_FOREIGN;
 		r = sources_clone_idmapped(spec, err);
+		if (r == 0 && sb->outlined)
+			r = sources_clone(spec, sb->outlined, err);
 	}
-	maps = (spec->flags & (IDS_FOREIGN | SPEC_SUBUID_HELPER)) != 0;
+	maps = !sb->outlined && (spec->flags & (IDS_FOREIGN | SPEC_SUBUID_HELPER)) != 0;
 	if (r == 0 && cgroup)
 		r = cgroup_join(cgroup, sb->init, err);
 	if (r == 0 && maps)
@@ -206,9 +237,33 @@ static int hand_over(struct sandbox *sb, struct spec *spec, struct cgroup *cgrou
 	return r;
 }
 
+/* Init has covered a directory of the host by now; who is granted something of that is
+ * begun anew. */
+static bool is_covered(const struct spec *spec, size_t from)
+{
+	const size_t n = strlen(SANDBOX_COVERS);
+
+	for (size_t i = from; i < spec->n_mounts; i++) {
+		const char *src = spec->mounts[i].src;
+
+		if (src && (streq(src, "/") || (strncmp(src, SANDBOX_COVERS, n) == 0 &&
+						(src[n] == '/' || src[n] == '\0'))))
+			return true;
+	}
+	return false;
+}
+
 int sandbox_build(struct sandbox *sb, struct spec *spec, struct err *err)
 {
-	return hand_over(sb, spec, NULL, err);
+	int r = 0;
+
+	if (sb->outlined && geteuid() != 0 && is_covered(spec, sb->outlined)) {
+		struct sandbox_shape shape = sb->shape;
+
+		sandbox_fini(sb);
+		r = sandbox_begin(sb, &shape, NULL, err);
+	}
+	return r == 0 ? hand_over(sb, spec, NULL, err) : r;
 }
 
 int sandbox_start(struct sandbox *sb, struct spec *spec, const struct sandbox_io *io,
@@ -220,7 +275,7 @@ int sandbox_start(struct sandbox *sb, struct spec *spec, const struct sandbox_io
 	if (sb->init > 0 && !same_shape(&sb->shape, &shape))
 		sandbox_fini(sb);
 	if (sb->init <= 0)
-		r = sandbox_begin(sb, &shape, err);
+		r = sandbox_begin(sb, &shape, NULL, err);
 	if (r == 0 && !sb->building)
 		r = hand_over(sb, spec, cgroup, err);
 	if (r == 0)
@@ -292,6 +347,7 @@ int sandbox_next_event(struct sandbox *sb, struct sandbox_event *ret)
 		return -EPROTO;
 	ev.kind = (enum sandbox_event_kind)m.kind;
 	ev.value = m.value;
+	sb->alone |= ev.kind == SANDBOX_EXITED && m.alone;
 	(void)snprintf(ev.text, sizeof(ev.text), "%s", m.text);
 	if (ev.kind == SANDBOX_NSFDS)
 		spread(&ev, (unsigned)m.value, fds, n);
@@ -326,6 +382,14 @@ void sandbox_fini(struct sandbox *sb)
 		(void)close(sb->chan);
 	sb->init = 0;
 	sb->chan = -1;
-	sb->building = false;
+	sb->building = sb->alone = false;
+	sb->outlined = 0;
 	/* .run and .anchored stay: for another try, and for who asks why. */
+}
+
+void sandbox_leave(struct sandbox *sb)
+{
+	if (sb->alone)
+		sb->init = 0; /* whoever takes over our children reaps it */
+	sandbox_fini(sb);
 }

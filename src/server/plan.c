@@ -161,8 +161,8 @@ static int plan_vars(struct spec *s, const struct genv *e, const struct server_c
 	return s->failed ? err_oom(err) : 0;
 }
 
-int server_plan(struct spec *ret, const struct genv *e, const struct server_ctx *cx,
-		struct err *err)
+int server_plan_begin(struct spec *ret, const struct genv *e, const struct server_ctx *cx,
+		      struct err *err)
 {
 	struct spec *s = ret;
 	int r;
@@ -178,8 +178,14 @@ int server_plan(struct spec *ret, const struct genv *e, const struct server_ctx 
 	s->ready_path = spec_str(s, e->ready.path);
 	s->ready_timeout_ms = e->ready.timeout_ms;
 	r = plan_bindings(s, e, cx, false, err);
-	if (r == 0)
-		r = server_root(s, e, cx, err);
+	return r == 0 ? server_default_root(s, e, cx, err) : r;
+}
+
+int server_plan_rest(struct spec *s, const struct genv *e, const struct server_ctx *cx,
+		     struct err *err)
+{
+	int r = server_root(s, e, cx, err);
+
 	if (r == 0)
 		r = plan_bindings(s, e, cx, true, err);
 	if (r != 0)

@@ -80,15 +80,6 @@ static int add_home(struct spec *s, const struct server_ctx *cx, struct err *err
 	return server_examine(s, m, path, &mode, err);
 }
 
-static int default_root(struct spec *s, const struct genv *e, const struct server_ctx *cx,
-			struct err *err)
-{
-	(void)add(s, SPEC_MOUNT_SCRATCH, NULL, "/", SPEC_MOUNT_ROOT | SPEC_MOUNT_RO,
-		  0755);
-	add_programs(s);
-	return server_etc(s, e, cx, err);
-}
-
 static int given_root(struct spec *s, const struct genv *e, const struct binding *b,
 		      const struct server_ctx *cx, struct err *err)
 {
@@ -118,23 +109,49 @@ static int given_root(struct spec *s, const struct genv *e, const struct binding
 	return 0;
 }
 
-int server_root(struct spec *s, const struct genv *e, const struct server_ctx *cx,
-		struct err *err)
+static void add_every(struct spec *s)
 {
-	const struct binding *b = genv_binding(e, "/");
-	bool given = e->root || (b && b->source == SRC_HOST);
-	int r = given ? given_root(s, e, b && b->source == SRC_HOST ? b : NULL, cx, err) :
-			default_root(s, e, cx, err);
-
-	if (r != 0)
-		return r;
 	(void)add(s, SPEC_MOUNT_PROC, NULL, "/proc", 0, 0);
 	add_dev(s);
 	(void)add(s, SPEC_MOUNT_SCRATCH, NULL, "/tmp", 0, 01777);
 	(void)add(s, SPEC_MOUNT_SCRATCH, NULL, "/run", 0, 0755);
-	if (!given)
-		(void)add(s, SPEC_MOUNT_SCRATCH, NULL, "/var/tmp", 0, 01777);
-	if (!given || !(s->flags & SPEC_ROOT_IDENTITY))
-		r = given ? 0 : add_home(s, cx, err);
+}
+
+static bool is_given(const struct genv *e)
+{
+	const struct binding *b = genv_binding(e, "/");
+
+	return e->root || (b && b->source == SRC_HOST);
+}
+
+int server_default_root(struct spec *s, const struct genv *e, const struct server_ctx *cx,
+			struct err *err)
+{
+	int r;
+
+	if (is_given(e))
+		return 0;
+	(void)add(s, SPEC_MOUNT_SCRATCH, NULL, "/", SPEC_MOUNT_ROOT | SPEC_MOUNT_RO,
+		  0755);
+	add_programs(s);
+	add_every(s);
+	(void)add(s, SPEC_MOUNT_SCRATCH, NULL, "/var/tmp", 0, 01777);
+	r = add_home(s, cx, err);
+	return r != 0 ? r : s->failed ? err_oom(err) : 0;
+}
+
+int server_root(struct spec *s, const struct genv *e, const struct server_ctx *cx,
+		struct err *err)
+{
+	const struct binding *b = genv_binding(e, "/");
+	int r;
+
+	if (is_given(e)) {
+		r = given_root(s, e, b && b->source == SRC_HOST ? b : NULL, cx, err);
+		if (r == 0)
+			add_every(s);
+	} else {
+		r = server_etc(s, e, cx, err);
+	}
 	return r != 0 ? r : s->failed ? err_oom(err) : 0;
 }

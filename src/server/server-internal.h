@@ -11,7 +11,11 @@ typedef int server_fn(struct spec *s, const struct genv *e, const struct binding
 server_fn server_console, server_dir, server_net, server_clock, server_entropy,
 	server_identity, server_socket;
 
-/* The root that a program gets when none was asked for, and what every root gets. */
+/* The root that a program gets when none was asked for, but for its /etc; nothing if one
+ * was. */
+int server_default_root(struct spec *s, const struct genv *e, const struct server_ctx *cx,
+			struct err *err);
+/* The rest of it; or the root that was asked for, with what every root gets. */
 int server_root(struct spec *s, const struct genv *e, const struct server_ctx *cx,
 		struct err *err);
 int server_etc(struct spec *s, const struct genv *e, const struct server_ctx *cx,

@@ -45,9 +45,16 @@ struct server_ctx {
 	void *userdata;
 };
 
-/* Everything: root, ids, variables, every binding. ret starts as SPEC_INIT. */
-int server_plan(struct spec *ret, const struct genv *e, const struct server_ctx *cx,
-		struct err *err);
+/*
+ * Everything: root, ids, variables, every binding; in two steps. The first is quick: ids
+ * and flags are final then, and where the root is the default one, so are the mounts that
+ * every such root has (none of them granted), with which the second goes on. ret starts
+ * as SPEC_INIT, with its id.
+ */
+int server_plan_begin(struct spec *ret, const struct genv *e, const struct server_ctx *cx,
+		      struct err *err);
+int server_plan_rest(struct spec *s, const struct genv *e, const struct server_ctx *cx,
+		     struct err *err);
 
 /* The maps of identity=own,root alone; cx: uid, gid, user, uid_base. */
 int server_root_identity(struct spec *s, const struct server_ctx *cx, struct err *err);

@@ -139,6 +139,7 @@ void enter_request(struct conn *cn, struct rbuf *body)
 {
 	struct control *c = cn->c;
 
+	cn->c->t->entered = true;
 	if (!c->t->ops->ask_namespaces) {
 		conn_refuse(cn, CTL_REFUSED, c->t->ops->no_inside);
 		return;

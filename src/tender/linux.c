@@ -148,7 +148,10 @@ static void linux_fini(struct tender *t)
 {
 	struct tender_linux *l = &t->linux_;
 
-	sandbox_fini(&l->sb);
+	if (t->job->exits && !t->job->lasting && !cgroup_used(&t->cgroup) && !t->entered)
+		sandbox_leave(&l->sb);
+	else
+		sandbox_fini(&l->sb);
 	if (l->refresh.fd >= 0)
 		(void)close(l->refresh.fd);
 	fd_close_list(l->shadows, l->n_shadows);

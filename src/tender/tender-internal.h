@@ -121,8 +121,9 @@ struct tender {
 	int fail_code;
 	struct err fail;
 	bool ready;
-	bool going; /* what is left of it is being taken down by the kernel */
-	bool hurry; /* in ENDED: nobody wants to wait for what is still to be written */
+	bool entered; /* somebody was let in beside what init knows of */
+	bool going;   /* what is left of it is being taken down by the kernel */
+	bool hurry;   /* in ENDED: nobody wants to wait for what is still to be written */
 	struct console *console;
 	struct control *control;
 	struct cgroup cgroup;

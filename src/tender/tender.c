@@ -12,7 +12,7 @@
  * runs is known to `ps`, and what is not recorded never ran.
  *
  * End: the ops tell how it ended, and their fini leaves nothing of it: when `polder run`
- * returns, nothing is left.
+ * returns, no process is left that could do anything.
  */
 #include <errno.h>
 #include <signal.h>

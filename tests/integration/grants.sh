@@ -35,6 +35,14 @@ plain() {
 	check_err "one thing is granted once" "bound twice" run -r d -w d -- true
 }
 
+# What every root has is built over a directory of the host before the grants are known.
+whole() {
+	[ "$ME" = user ] || return 0 # of root's grants no file system below is seen
+	check_out "the host's whole tree is as it is" "^$(find /sys -mindepth 1 -maxdepth 1 | wc -l)\$" \
+		run -g /x=/ -- sh -c 'ls -A /x/sys | wc -l'
+	check "its programs too" run -g /x=/ -- /x/usr/bin/true
+}
+
 missing() {
 	check_rc 125 "-r of what is not there" run -r nosuch -- true
 	check_err "is named, with a hint" "no 'nosuch' to grant.*use -w" run -r nosuch -- true
@@ -187,6 +195,7 @@ unreadable() {
 }
 
 each_user plain
+each_user whole
 each_user missing
 each_user as_written
 each_user odd_names
