@@ -4,15 +4,21 @@
 #include "sandbox/sys.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-static int set_number(int fs, const char *key, const char *format, unsigned value)
+static int set_number(int fs, const char *key, unsigned value)
 {
 	char text[16];
 
-	(void)snprintf(text, sizeof(text), format, value);
+	(void)snprintf(text, sizeof(text), "%u", value);
 	return sys_fsconfig(fs, FSCONFIG_SET_STRING, key, text, 0);
+}
+
+/* S_IFREG, S_IFDIR */
+static int set_root(int fs, bool is_file)
+{
+	return sys_fsconfig(fs, FSCONFIG_SET_STRING, "rootmode",
+			    is_file ? "100000" : "40000", 0);
 }
 
 /*
@@ -21,14 +27,14 @@ static int set_number(int fs, const char *key, const char *format, unsigned valu
  */
 static int configure(int fs, int devfuse_fd, bool is_file)
 {
-	int r = set_number(fs, "fd", "%u", (unsigned)devfuse_fd);
+	int r = set_number(fs, "fd", (unsigned)devfuse_fd);
 
 	if (r >= 0)
-		r = set_number(fs, "rootmode", "%o", is_file ? S_IFREG : S_IFDIR);
+		r = set_root(fs, is_file);
 	if (r >= 0)
-		r = set_number(fs, "user_id", "%u", geteuid());
+		r = set_number(fs, "user_id", geteuid());
 	if (r >= 0)
-		r = set_number(fs, "group_id", "%u", getegid());
+		r = set_number(fs, "group_id", getegid());
 	if (r >= 0)
 		r = sys_fsconfig(fs, FSCONFIG_SET_FLAG, "default_permissions", NULL, 0);
 	if (r >= 0)
