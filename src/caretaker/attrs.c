@@ -31,6 +31,18 @@ static uint64_t shown_ino(const struct dir *d, const struct stat *st)
 		       st->st_ino ^ (uint64_t)(st->st_dev & 0xffffff) << 40;
 }
 
+/*
+ * FIFOs, sockets and devices are seen and cannot be opened. The kernel would not ask us: it
+ * makes a FIFO or socket of its own of that name, which leads nowhere, and devices
+ * are refused by the mount. Without permission bits it says EACCES instead of waiting.
+ */
+static uint32_t shown_mode(mode_t mode)
+{
+	bool opens = S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode);
+
+	return opens ? mode : mode & S_IFMT;
+}
+
 void attr_fill(const struct dir *d, const struct stat *st, struct fuse_attr *out)
 {
 	*out = (struct fuse_attr){ .ino = shown_ino(d, st),
@@ -42,7 +54,7 @@ void attr_fill(const struct dir *d, const struct stat *st, struct fuse_attr *out
 				   .atimensec = (uint32_t)st->st_atim.tv_nsec,
 				   .mtimensec = (uint32_t)st->st_mtim.tv_nsec,
 				   .ctimensec = (uint32_t)st->st_ctim.tv_nsec,
-				   .mode = st->st_mode,
+				   .mode = shown_mode(st->st_mode),
 				   .nlink = (uint32_t)st->st_nlink,
 				   .uid = shown(d->spec.uid, st->st_uid),
 				   .gid = shown(d->spec.gid, st->st_gid),
@@ -83,7 +95,7 @@ static int set_mode(const struct req *r, const struct fuse_setattr_in *in,
 {
 	char name[FD_PATH_MAX];
 
-	if (S_ISLNK(r->node->type))
+	if (!S_ISREG(r->node->type) && !S_ISDIR(r->node->type))
 		return -EOPNOTSUPP;
 	if (!mode_allowed(in->mode, st->st_mode))
 		return -EPERM;

@@ -129,8 +129,6 @@ static void attach(int mount, const char *place, bool is_file)
 	if (SYS5(SYS_move_mount, mount, "", AT_FDCWD, is_file ? place : ".",
 		 MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		fail("move_mount");
-	if (!is_file && fchdir(mount) < 0)
-		fail("fchdir");
 }
 
 _Noreturn static void inside(int chan, const char *place, bool is_file, char **cmd)
@@ -152,9 +150,12 @@ _Noreturn static void inside(int chan, const char *place, bool is_file, char **c
 	if (fd_send(chan, "f", 1, &fuse, 1, &err) != 0)
 		fail_err(&err);
 	(void)close(fuse);
-	(void)close(mount);
 	if (read(chan, &go, 1) != 1)
 		exit(125);
+	/* Not before: whoever uses the mount waits for its server. */
+	if (!is_file && fchdir(mount) < 0)
+		fail("fchdir");
+	(void)close(mount);
 	(void)close(chan);
 	execvp(cmd[0], cmd);
 	fail(cmd[0]);
