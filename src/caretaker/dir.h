@@ -134,7 +134,7 @@ struct req {
 
 /* ---- serve.c ---- */
 
-int serve_more(struct dir *d); /* one more worker; -errno */
+int serve_more(struct dir *d); /* one more worker; -errno. Under lock */
 void *serve_thread(void *worker);
 /* Asks the chain, and waits as long as it says. Fills what is the same for all. */
 int req_before(struct req *r, enum care_act act);

@@ -222,6 +222,16 @@ void dir_broken(struct dir *d, enum care_why why, const char *text)
 	(void)!write(d->wake, &one, sizeof(one));
 }
 
+static int start(struct err *err)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&dir.lock);
+	r = serve_more(&dir);
+	(void)pthread_mutex_unlock(&dir.lock);
+	return r < 0 ? err_neg(err, r, "a thread cannot be started") : 0;
+}
+
 static void kicked(int sig)
 {
 	(void)sig; /* it has ended a read: all that it is for */
@@ -286,8 +296,8 @@ int main(int argc, char **argv)
 		r = become(&dir.spec, &err);
 	if (r == 0)
 		r = confine(&dir.spec, &err);
-	if (r == 0 && serve_more(&dir) < 0)
-		r = err_set(&err, PE_REFUSED, "a thread cannot be started");
+	if (r == 0)
+		r = start(&err);
 	if (r != 0)
 		die(err.text);
 	_exit(control_run(&dir));

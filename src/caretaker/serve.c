@@ -591,7 +591,7 @@ void *serve_thread(void *worker)
 	return NULL;
 }
 
-/* Under lock, or before there is another thread. The last place is a cut's. */
+/* Under lock. The last place is a cut's. */
 int serve_more(struct dir *d)
 {
 	struct worker *w = &d->workers[d->n_workers];

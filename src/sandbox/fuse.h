@@ -10,7 +10,9 @@
  * The mount is nosuid and nodev, and anybody inside may use it, as far as the permission
  * bits that the server reports allow. Nothing waits for the server: it may be
  * started before or after the mount is attached, but reads devfuse_fd only after this.
- * Whoever uses the mount before the server has answered waits.
+ * Whoever uses the mount before the server has answered waits, so leave it alone until
+ * then; and stat its root once as soon as it serves: before that the kernel does not know
+ * whose the root is, and refuses to write it where it is a file.
  *
  * Errors: PE_REFUSED where this kernel or namespace cannot, with a sentence; -errno.
  */

@@ -135,6 +135,7 @@ _Noreturn static void inside(int chan, const char *place, bool is_file, char **c
 {
 	struct err err = ERR_INIT;
 	int fuse, mount;
+	struct stat st;
 	char go;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -153,6 +154,8 @@ _Noreturn static void inside(int chan, const char *place, bool is_file, char **c
 	if (read(chan, &go, 1) != 1)
 		exit(125);
 	/* Not before: whoever uses the mount waits for its server. */
+	if (fstat(mount, &st) < 0)
+		fail("the mount");
 	if (!is_file && fchdir(mount) < 0)
 		fail("fchdir");
 	(void)close(mount);

@@ -9,7 +9,7 @@
 cp "$POLDER_BUILD/tests/guests/run-caretaker" "$T/bin/" 2>/dev/null
 S=$T/scripts
 mkdir -m 755 "$S"
-SAID='' WORDS='' OPTS=()
+SAID='' WORDS='' OPTS=() TREE=tree
 
 # ---- what runs inside ----
 
@@ -137,8 +137,8 @@ chmod 644 "$S"/*
 
 # ---- the driver ----
 
-care() { # [OPTION…] CMD…: in the grant "tree"; the options of run-caretaker are in OPTS
-	me run-caretaker ${OPTS[@]+"${OPTS[@]}"} -o "$SAID" -w "$WORDS" tree place "$@"
+care() { # [OPTION…] CMD…: in the grant "$TREE"; the options of run-caretaker are in OPTS
+	me run-caretaker ${OPTS[@]+"${OPTS[@]}"} -o "$SAID" -w "$WORDS" "$TREE" place "$@"
 }
 
 # A new tree, and nothing said.
@@ -314,18 +314,22 @@ denials() {
 }
 
 single_file() {
+	local spot=$S/spot
 	fresh
 	echo one >single
-	: >spot
+	: >"$spot"
 	own
-	OPTS=()
 	check_out "one file is granted" '^one$' \
-		me run-caretaker -o "$SAID" single spot cat spot
-	check "and written" me run-caretaker -o "$SAID" single spot sh -c 'echo two >spot'
+		me run-caretaker -o "$SAID" single "$spot" cat "$spot"
+	check "and written" me run-caretaker -o "$SAID" single "$spot" sh -c "echo two >$spot"
 	has "on the host" single two
-	check_fails "not with ro" me run-caretaker -f ro -o "$SAID" single spot sh -c 'echo 3 >spot'
+	check_fails "not with ro" me run-caretaker -f ro -o "$SAID" single "$spot" \
+		sh -c "echo 3 >$spot"
 	has "which stays" single two
-	check_fails "it is no directory" me run-caretaker -o "$SAID" single spot ls spot/
+	check_fails "it is no directory" me run-caretaker -o "$SAID" single "$spot" ls "$spot/"
+	check_fails "nothing is made beside it" me run-caretaker -o "$SAID" single "$spot" \
+		mkdir "$spot/dir"
+	rm "$spot"
 }
 
 # ---- the host meanwhile ----
@@ -360,17 +364,19 @@ os.pread(f, 6, 0); print(m[:6].decode())'
 	wait
 }
 
+# The links lead out of the grant on the host, and nowhere inside: the mount lies elsewhere.
 races() {
 	local pid
 	fresh
-	echo secret >secret
-	mkdir -p outside/x tree/deep/x/y
-	echo secret >outside/secret
-	echo secret >outside/x/secret
-	echo inner >tree/deep/x/y/inner
+	rm -rf h
+	mkdir -p h/outside/x h/tree/deep/x/y
+	echo hello >h/tree/file
+	echo secret | tee h/secret h/outside/secret >h/outside/x/secret
+	echo inner >h/tree/deep/x/y/inner
 	own
+	TREE=h/tree
 	# A directory becomes a link out, a directory in use moves out and back.
-	me_bg bash -c 'while :; do
+	me_bg bash -c 'cd h; while :; do
 		rm -rf tree/swap; ln -s ../outside tree/swap; rm tree/swap; mkdir tree/swap
 		ln -s ../../secret tree/swap/secret; rm tree/swap/secret; mkfifo tree/swap/secret
 		mv tree/deep/x moved; mv moved tree/deep/x
@@ -378,26 +384,25 @@ races() {
 	pid=$PID
 	check_no_out "nothing outside is read while the host swaps names" secret \
 		care python3 "$S/walk.py" 4
-	check_out "what is inside is" hello care python3 "$S/walk.py" 0.2
+	check_out "what is inside is" hello care python3 "$S/walk.py" 0.5
 	kill "$pid"
 	wait "$pid" 2>/dev/null
-	fresh
-	mkdir -p tree/deep/x
-	echo inner >tree/deep/x/inner
-	echo secret >secret
+	mkdir -p h/tree/deep/x
+	echo inner >h/tree/deep/x/inner
 	own
-	rm -f "$S/at"
+	rm -f "$S/at" "$S/at2"
 	(
 		until_ok 10 test -e "$S/at"
-		mv tree/deep/x moved
-		echo late >moved/late
+		mv h/tree/deep/x h/moved
+		echo late >h/moved/late
 		: >"$S/at2"
 	) &
 	check_no_out "a directory in use that is moved out is left behind" 'late|secret' care sh -c \
 		"cd deep/x; ls >/dev/null; : >$S/at; until [ -e $S/at2 ]; do sleep 0.05; done; sleep 1.1
-		cat late ../secret ../../secret 2>/dev/null; ls >/dev/null; true"
+		cat late ../secret ../../secret 2>/dev/null; ls 2>/dev/null; true"
 	wait
-	rm -rf moved "$S/at2"
+	TREE=tree
+	rm -rf h
 }
 
 # ---- the end ----
@@ -464,16 +469,14 @@ caretaker_ro() {
 caretaker_subdir() {
 	fresh -t subdir=sub
 	check_out "subdir: it is the root" '^deep$' care cat deep
-	check_fails "what lies above is not there" care cat ../tree/file
-	check_out "the parent is where it is mounted" "place|scripts|." care sh -c 'ls ..'
-	check_no_out "and has nothing of the tree" '^file$' care ls ..
+	check_no_out "what lies above is not there" 'file|hello' care sh -c 'find . ; cat ../file 2>/dev/null; true'
 	fresh -t subdir=link2
 	ln -s sub tree/link2
-	check_fails "it is no symbolic link" care true
+	check_err "it is no symbolic link" 'cannot be entered' care true
 	OPTS=(-t subdir=../tree)
-	check_fails "it leads nowhere else" care true
+	check_err "it leads nowhere else" 'cannot be entered' care true
 	OPTS=(-t subdir=/etc)
-	check_fails "it is relative" care true
+	check_err "it is relative" 'relative path' care true
 	mkdir tree/sub/low
 	echo low >tree/sub/low/f
 	own
@@ -517,7 +520,7 @@ caretaker_hide() {
 caretaker_max() {
 	fresh -t max=10K
 	check "max: so much may be written" care sh -c 'head -c 10240 /dev/zero >z'
-	check_err "and no more" 'quota' care sh -c 'head -c 10240 /dev/zero >z; echo x >y'
+	check_err "and no more" 'quota' care sh -c 'head -c 10240 /dev/zero >z; head -c 1 /dev/zero >y'
 	check_err "not by growing a file either" 'quota' care truncate -s 20000 grown
 	check "nor is reading limited" care sh -c 'for i in $(seq 20); do cat file z; done'
 	fresh -t max=1M,3
@@ -525,7 +528,7 @@ caretaker_max() {
 	fresh -t max=1M,3
 	check_err "and no more" 'quota' care sh -c 'mkdir a; echo x >b; ln -s b c; echo x >d'
 	OPTS=(-t max=much)
-	check_fails "an odd argument is refused" care true
+	check_err "an odd argument is refused" 'max takes' care true
 }
 
 caretaker_rate() {
@@ -564,7 +567,7 @@ caretaker_ttl() {
 	check_out "and not after" 'not connected' care sh -c 'exec 3<file; cat file; sleep 1; cat <&3 2>&1; true'
 	check_said "which is told" '^ended 1'
 	OPTS=(-t ttl=1000)
-	check_fails "one that is over is over" care cat file
+	check_err "one that is over is over" 'not connected' care cat file
 	fresh
 	check_out "later it can only come" 'not connected' inside "
 		say front ttl=\$((\$(date +%s%N) / 1000000 + 300)); cat file >/dev/null; sleep 0.6; cat file 2>&1; true"
@@ -632,7 +635,7 @@ caretaker_fault() {
 		fail "the seed decides which" "$one $two $three"
 	fi
 	OPTS=(-t fault=odd:1)
-	check_fails "an odd kind is refused" care true
+	check_err "an odd kind is refused" 'fault takes' care true
 }
 
 # ---- limits ----
