@@ -39,6 +39,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -223,9 +224,18 @@ void cut_all(struct dir *d, struct cut_result *ret)
 /*
  * Each node holds a descriptor. When half of what there may be are in use, the kernel is
  * asked to drop names that nobody has open; what it drops it forgets, and says so. In a thread
- * of its own, for the kernel locks the directory meanwhile, and what holds that lock may
- * wait for us.
+ * of its own, for an older kernel locks the directory meanwhile, and what holds that lock
+ * may wait for us. It also cannot drop names as fast there as a program that does nothing else
+ * can look them up: then lookups fail with ENFILE, and are counted, until it has.
  */
+#define TRIM_AT_ONCE 128u
+
+struct victim {
+	uint64_t id, parent;
+	char name[256];
+};
+
+/* Under lock. */
 static struct node *next_victim(struct dir *d, uint32_t *tries)
 {
 	while (*tries > 0) {
@@ -240,38 +250,67 @@ static struct node *next_victim(struct dir *d, uint32_t *tries)
 	return NULL;
 }
 
-static bool trim_one(struct dir *d, uint32_t *tries)
+static uint32_t choose(struct dir *d, struct victim *v, uint32_t max, uint32_t *tries)
 {
-	struct fuse_notify_inval_entry_out out = { 0 };
-	char name[256];
-	struct node *n;
+	uint32_t count = 0;
 
 	(void)pthread_mutex_lock(&d->lock);
-	n = d->cut ? NULL : next_victim(d, tries);
-	if (n) {
-		out.parent = n->parent->id;
-		out.namelen = (uint32_t)strnlen(n->name, sizeof(name) - 1);
-		memcpy(name, n->name, out.namelen);
-		name[out.namelen] = '\0';
+	while (count < max && !d->cut) {
+		const struct node *n = next_victim(d, tries);
+
+		if (!n)
+			break;
+		v[count].id = n->id;
+		v[count].parent = n->parent->id;
+		(void)snprintf(v[count].name, sizeof(v[count].name), "%s", n->name);
+		count++;
 	}
 	(void)pthread_mutex_unlock(&d->lock);
-	if (n)
-		(void)notify(d, FUSE_NOTIFY_INVAL_ENTRY, &out, sizeof(out), name);
-	return n;
+	return count;
+}
+
+/* False: this kernel does not know how. */
+static bool prune(struct dir *d, const struct victim *v, uint32_t n)
+{
+	uint64_t out[2 + TRIM_AT_ONCE];
+	struct abi_notify_prune_out head = { .count = n };
+
+	memcpy(out, &head, sizeof(head));
+	for (uint32_t i = 0; i < n; i++)
+		out[2 + i] = v[i].id;
+	return notify(d, ABI_NOTIFY_PRUNE, out, (2 + n) * sizeof(out[0]), NULL) !=
+	       -EINVAL;
+}
+
+static void drop_names(struct dir *d, const struct victim *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct fuse_notify_inval_entry_out out = {
+			.parent = v[i].parent, .namelen = (uint32_t)strlen(v[i].name)
+		};
+
+		(void)notify(d, FUSE_NOTIFY_INVAL_ENTRY, &out, sizeof(out), v[i].name);
+	}
 }
 
 void *trim_thread(void *dir)
 {
 	struct dir *d = dir;
-	uint32_t tries, limit = (uint32_t)d->stats.nodes_limit;
+	struct victim *v = calloc(TRIM_AT_ONCE, sizeof(*v));
+	uint32_t tries, n = 1, dropped = 0, limit = (uint32_t)d->stats.nodes_limit;
 
 	(void)pthread_mutex_lock(&d->lock);
 	tries = d->nodes.n;
 	(void)pthread_mutex_unlock(&d->lock);
-	for (uint32_t i = 0; i < limit / 4 && trim_one(d, &tries); i++)
-		;
+	for (; v && n > 0 && dropped < limit / 4; dropped += n) {
+		n = choose(d, v, TRIM_AT_ONCE, &tries);
+		d->prunes = n > 0 && prune(d, v, n);
+		if (!d->prunes)
+			drop_names(d, v, n);
+	}
+	free(v);
 	(void)pthread_mutex_lock(&d->lock);
-	d->trim_at = MAX(limit / 2, d->n_nodes + limit / 32);
+	d->trim_at = MIN(MAX(limit / 2, d->n_nodes + limit / 32), limit / 8 * 7);
 	d->trimming = false;
 	(void)pthread_cond_broadcast(&d->change);
 	(void)pthread_mutex_unlock(&d->lock);

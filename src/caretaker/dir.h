@@ -105,7 +105,7 @@ struct dir {
 	struct slots nodes, handles;
 	struct node **buckets, *root;
 	uint32_t n_buckets, n_nodes, n_handles, trim_at, trim_hand;
-	bool trimming;
+	bool trimming, prunes; /* prunes: the kernel does that by number */
 	struct worker workers[WORKERS_MAX + 1]; /* the last: for a cut, control.c */
 	uint32_t n_workers, idle;
 	struct care_stats stats;
@@ -127,7 +127,8 @@ struct req {
 	const struct chain *chain;
 	struct care_op op;
 	struct care_paths paths;
-	void *out; /* where an answer is put together, DATA_MAX bytes */
+	struct str was; /* of a link: the path of what is linked */
+	void *out;      /* where an answer is put together, DATA_MAX bytes */
 	size_t out_len;
 	bool silent; /* no answer */
 };

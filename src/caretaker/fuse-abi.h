@@ -31,4 +31,14 @@ struct fuse_backing_map {
 #define abi_backing_id(open_out) ((open_out)->backing_id)
 #endif
 
+/* 7.45 (Linux 6.18): files that nobody uses are forgotten, by their numbers, without a lock on
+ * their directory. An older kernel says EINVAL. */
+#define ABI_NOTIFY_PRUNE 9
+struct abi_notify_prune_out {
+	uint32_t count;
+	uint32_t padding;
+	uint64_t spare;
+	/* uint64_t nodeid[count] */
+};
+
 #endif

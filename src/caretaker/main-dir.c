@@ -268,8 +268,9 @@ static int prepare(const struct care_spec *s, struct err *err)
 	dir.proc = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir.wake < 0 || dir.proc < 0)
 		return err_sys(err, "/proc is needed");
-	r = enter_root(s, err);
-	return r == 0 ? make_chain(s, err) : r;
+	dir.prunes = true;
+	r = make_chain(s, err);
+	return r == 0 ? enter_root(s, err) : r;
 }
 
 int main(int argc, char **argv)

@@ -19,8 +19,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #define SECONDS_KEPT 1
+#define ROOM_NS 100000000
 
 void entry_fill(const struct dir *d, const struct node *node, const struct stat *st,
 		struct fuse_entry_out *out)
@@ -49,6 +51,25 @@ static int too_many(struct dir *d)
 	return -ENFILE;
 }
 
+/* Whether there is room for one more node; waits a moment for the kernel to forget others. */
+static bool has_room(struct dir *d)
+{
+	struct timespec end;
+	bool room;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_nsec += ROOM_NS;
+	end.tv_sec += end.tv_nsec / 1000000000;
+	end.tv_nsec %= 1000000000;
+	(void)pthread_mutex_lock(&d->lock);
+	while (d->n_nodes >= d->stats.nodes_limit && d->prunes && !d->cut)
+		if (pthread_cond_timedwait(&d->change, &d->lock, &end) == ETIMEDOUT)
+			break;
+	room = d->n_nodes < d->stats.nodes_limit;
+	(void)pthread_mutex_unlock(&d->lock);
+	return room;
+}
+
 /* A file that is not yet known. */
 static int enter(struct dir *d, struct node *dir, const char *name,
 		 struct fuse_entry_out *out)
@@ -57,7 +78,7 @@ static int enter(struct dir *d, struct node *dir, const char *name,
 	struct stat st;
 	int fd;
 
-	if (d->n_nodes >= d->stats.nodes_limit)
+	if (d->n_nodes >= d->stats.nodes_limit && !has_room(d))
 		return too_many(d);
 	fd = open_name(d, dir->fd, name);
 	if (fd == -EXDEV)
@@ -163,11 +184,23 @@ int do_symlink(struct req *r)
 	return req_after(r, e == 0 ? found(r) : e);
 }
 
+/* Afterwards its place is the new one. */
+static void remember_place(struct req *r)
+{
+	if (r->chain->n == 0)
+		return;
+	(void)pthread_mutex_lock(&r->d->lock);
+	node_path(r->d, r->node2, NULL, &r->was);
+	(void)pthread_mutex_unlock(&r->d->lock);
+}
+
 int do_link(struct req *r)
 {
 	char name[FD_PATH_MAX];
-	int e = before_making(r, CARE_ACT_LINK);
+	int e;
 
+	remember_place(r);
+	e = before_making(r, CARE_ACT_LINK);
 	if (e != 0)
 		return e;
 	fd_name(r->node2->fd, name);

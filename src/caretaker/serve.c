@@ -336,8 +336,8 @@ static void op_paths(void *of, struct str *path, struct str *path2)
 	bool link = r->op.act == CARE_ACT_LINK;
 
 	(void)pthread_mutex_lock(&r->d->lock);
-	if (r->node && link && r->node2) {
-		node_path(r->d, r->node2, NULL, path);
+	if (r->node && link) {
+		str_add(path, str_text(&r->was));
 		node_path(r->d, r->node, r->op.name, path2);
 	} else if (r->node) {
 		node_path(r->d, r->node, r->op.name, path);
@@ -484,6 +484,7 @@ static bool unanswered(struct dir *d, const struct fuse_in_header *h, size_t len
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
 		forget(d, h + 1, arg_len, h->opcode == FUSE_BATCH_FORGET, h->nodeid);
+		(void)pthread_cond_broadcast(&d->change);
 		return true;
 	case FUSE_INTERRUPT: interrupt(d, h + 1, arg_len); return true;
 	default: return false;
@@ -530,6 +531,7 @@ static void serve_one(struct worker *w, size_t len)
 	if (e == 0)
 		e = c->run(&r);
 	answer(&r, e);
+	str_fini(&r.was);
 	if (!admitted)
 		return;
 	(void)pthread_mutex_lock(&d->lock);

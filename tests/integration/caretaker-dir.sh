@@ -665,11 +665,7 @@ real_work() {
 	fi
 	fresh
 	mkdir tree/src
-	cat >tree/src/Makefile <<-'MK'
-		OBJ = $(patsubst %.c,%.o,$(wildcard *.c))
-		prog: $(OBJ)
-			$(CC) -o $@ $(OBJ)
-	MK
+	printf 'prog: $(patsubst %%.c,%%.o,$(wildcard *.c))\n\t$(CC) -o $@ $^\n' >tree/src/Makefile
 	for i in 1 2 3 4 5; do echo "int f$i(void) { return $i; }" >"tree/src/f$i.c"; done
 	echo 'int f1(void); int main(void) { return f1() - 1; }' >tree/src/main.c
 	own
