@@ -293,7 +293,7 @@ static void drop_names(struct dir *d, const struct victim *v, uint32_t n)
 	}
 }
 
-void *trim_thread(void *dir)
+static void *trim_thread(void *dir)
 {
 	struct dir *d = dir;
 	struct victim *v = calloc(TRIM_AT_ONCE, sizeof(*v));
@@ -315,4 +315,15 @@ void *trim_thread(void *dir)
 	(void)pthread_cond_broadcast(&d->change);
 	(void)pthread_mutex_unlock(&d->lock);
 	return NULL;
+}
+
+void trim_start(struct dir *d)
+{
+	pthread_t thread;
+
+	if (d->trimming || d->cut)
+		return;
+	d->trimming = pthread_create(&thread, NULL, trim_thread, d) == 0;
+	if (d->trimming)
+		(void)pthread_detach(thread);
 }

@@ -240,7 +240,8 @@ int cut_pages(struct dir *d, uint64_t id);
 /* Waits, at most that long, until every request admitted under another chain than the
  * present one has ended. How many have not. */
 uint32_t cut_drain(struct dir *d, bool all, unsigned ms);
-void *trim_thread(void *dir);
+/* Has the kernel forget some of what nobody uses; at most one at a time. Under lock. */
+void trim_start(struct dir *d);
 
 int control_run(struct dir *d); /* to the end; the exit status */
 void control_tell(void *dir, const struct care_logged *what);

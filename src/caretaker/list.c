@@ -81,7 +81,10 @@ static bool put_entry(struct req *r, const struct raw *e, bool plus, size_t limi
 	out->namelen = (uint32_t)len;
 	out->type = e->type;
 	memcpy(out->name, e->name, len);
-	if (p && !is_dots(e->name) &&
+	if (!p || is_dots(e->name))
+		return true;
+	/* Where there is no room for more, the names must do. */
+	if (r->d->n_nodes >= r->d->trim_at ||
 	    names_find(r->d, r->chain, r->node, e->name, &p->entry_out) != 0)
 		memset(&p->entry_out, 0, sizeof(p->entry_out));
 	return true;

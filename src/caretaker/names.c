@@ -62,9 +62,11 @@ static bool has_room(struct dir *d)
 	end.tv_sec += end.tv_nsec / 1000000000;
 	end.tv_nsec %= 1000000000;
 	(void)pthread_mutex_lock(&d->lock);
-	while (d->n_nodes >= d->stats.nodes_limit && d->prunes && !d->cut)
+	while (d->n_nodes >= d->stats.nodes_limit && d->prunes && !d->cut) {
+		trim_start(d);
 		if (pthread_cond_timedwait(&d->change, &d->lock, &end) == ETIMEDOUT)
 			break;
+	}
 	room = d->n_nodes < d->stats.nodes_limit;
 	(void)pthread_mutex_unlock(&d->lock);
 	return room;

@@ -12,7 +12,7 @@
  * hide=; nothing is opened by them. The host may rename directories so that the places
  * seen last would form a ring: such a node is put below the root.
  *
- * One descriptor for each node is a limit: trim_thread (cut.c) asks the kernel to forget
+ * One descriptor for each node is a limit: trim_start (cut.c) asks the kernel to forget
  * when half of them are used.
  */
 #include "caretaker/dir.h"

@@ -491,15 +491,6 @@ static bool unanswered(struct dir *d, const struct fuse_in_header *h, size_t len
 	}
 }
 
-static void trim(struct dir *d)
-{
-	pthread_t thread;
-
-	d->trimming = pthread_create(&thread, NULL, trim_thread, d) == 0;
-	if (d->trimming)
-		(void)pthread_detach(thread);
-}
-
 /* One that has been read. */
 static void serve_one(struct worker *w, size_t len)
 {
@@ -525,8 +516,8 @@ static void serve_one(struct worker *w, size_t len)
 	admitted = w->unique != 0;
 	if (d->idle == 0 && !d->cut)
 		(void)serve_more(d);
-	if (d->n_nodes > d->trim_at && !d->trimming && !d->cut)
-		trim(d);
+	if (d->n_nodes > d->trim_at)
+		trim_start(d);
 	(void)pthread_mutex_unlock(&d->lock);
 	if (e == 0)
 		e = c->run(&r);
