@@ -132,14 +132,19 @@ static int make_ruleset(const struct ll_ruleset_attr *attr, int abi)
 	return (int)SYS3(LL_CREATE_RULESET, attr, abi >= 6 ? 24 : abi >= 4 ? 16 : 8, 0);
 }
 
-int lockdown_landlock_nothing(void)
+static struct ll_ruleset_attr attr_of_all(int abi)
 {
-	int abi = lockdown_landlock_abi(), set, r;
-	struct ll_ruleset_attr attr = {
+	return (struct ll_ruleset_attr){
 		.handled_fs = all_of_files(abi),
 		.handled_net = abi >= 4 ? LL_NET_TCP : 0,
 		.scoped = abi >= 6 ? LL_SCOPE_ABSTRACT | LL_SCOPE_SIGNAL : 0,
 	};
+}
+
+int lockdown_landlock_nothing(void)
+{
+	int abi = lockdown_landlock_abi(), set, r;
+	struct ll_ruleset_attr attr = attr_of_all(abi);
 
 	if (abi == 0)
 		return 0;
@@ -147,6 +152,26 @@ int lockdown_landlock_nothing(void)
 	if (set < 0)
 		return set;
 	r = (int)SYS2(LL_RESTRICT_SELF, set, 0);
+	sys_close(set);
+	return r;
+}
+
+int lockdown_landlock_beneath(int fd, bool is_file)
+{
+	int abi = lockdown_landlock_abi(), set, r;
+	struct ll_ruleset_attr attr = attr_of_all(abi);
+	struct ll_path_beneath rule = { .parent_fd = fd, .allowed = attr.handled_fs };
+
+	if (abi < 2)
+		return 0;
+	if (is_file)
+		rule.allowed &= LL_FS_READ_FILE | LL_FS_WRITE_FILE | LL_FS_TRUNCATE;
+	set = make_ruleset(&attr, abi);
+	if (set < 0)
+		return set;
+	r = (int)SYS4(LL_ADD_RULE, set, LL_RULE_PATH_BENEATH, &rule, 0);
+	if (r == 0)
+		r = (int)SYS2(LL_RESTRICT_SELF, set, 0);
 	sys_close(set);
 	return r;
 }

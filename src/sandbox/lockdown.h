@@ -34,5 +34,8 @@ int lockdown_landlock(const int *fd, bool scope_signals);
  * connected to, no TCP port used, nothing outside signalled; as far as the kernel knows
  * how. */
 int lockdown_landlock_nothing(void);
+/* The same for one that needs what lies beneath fd (O_PATH; is_file: that file) and no
+ * other. Nothing, where the kernel's Landlock would forbid renaming too (before 5.19). */
+int lockdown_landlock_beneath(int fd, bool is_file);
 
 #endif
