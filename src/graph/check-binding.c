@@ -75,6 +75,22 @@ static bool has_tree(const struct binding *b)
 	       b->source == SRC_STORE;
 }
 
+/* Where nobody would look at it, the whole would be given for a part. */
+static void check_subdir(struct check *c, const struct binding *b, const struct kv *t)
+{
+	if (!has_tree(b))
+		ERROR(c, t->pos, NULL, "\"%s\": subdir= has nothing to choose from in %s",
+		      b->slot, source_name(b->source));
+	else if (streq(b->slot, "/"))
+		ERROR(c, t->pos, "as /=DIR/PART",
+		      "\"/\": subdir= does not go with the root; name the part itself");
+	else if (b->source == SRC_ENV)
+		ERROR(c, t->pos, "expose the part itself, under a name of its own",
+		      "\"%s\": subdir= is not available yet for what another environment "
+		      "exposes",
+		      b->slot);
+}
+
 static void check_caretaker(struct check *c, const struct binding *b, const struct kv *t)
 {
 	const struct caretaker_kind *k = kind_caretaker(t->key);
@@ -107,9 +123,8 @@ static void check_caretaker(struct check *c, const struct binding *b, const stru
 		      t->value ? t->value : "", t->value ? "\"" : "");
 	} else if (kv_find(b->through, b->n_through, t->key) != t) {
 		ERROR(c, t->pos, NULL, "\"%s\": %s is given twice", b->slot, t->key);
-	} else if (streq(t->key, "subdir") && !has_tree(b)) {
-		ERROR(c, t->pos, NULL, "\"%s\": subdir= has nothing to choose from in %s",
-		      b->slot, source_name(b->source));
+	} else if (streq(t->key, "subdir")) {
+		check_subdir(c, b, t);
 	}
 }
 

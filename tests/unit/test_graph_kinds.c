@@ -176,6 +176,8 @@ static void refused(void **state)
 		{ "/x=own,size=2000T", "size takes a size" },
 		{ "/x=/y,subdir=a,subdir=b", "subdir is given twice" },
 		{ "/x=own,subdir=a", "subdir= has nothing to choose from in own" },
+		{ "/=/tree,subdir=a", "subdir= does not go with the root" },
+		{ "/x=env:db/d,subdir=a", "subdir= is not available yet for what another" },
 		{ "/x=own,size=lots", "size takes a size, as 64K or 1G, not \"lots\"" },
 		{ "/x=own,size=0", "size takes a size" },
 		{ "/x=own,size", "size takes a size" },
