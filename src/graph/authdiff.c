@@ -9,6 +9,7 @@
  * covers a part of a directory which is granted: that takes. Where both have an item
  * and the texts differ, "gives" or "takes" is said only where it is certain.
  */
+#include "graph/caretaker.h"
 #include "graph/graph-internal.h"
 
 #include <inttypes.h>
@@ -145,18 +146,21 @@ static bool same_options(const struct binding *a, const struct binding *b)
 	       has_all(a->options, a->n_options, b->options, b->n_options);
 }
 
-/* True if a has every caretaker of b and more, and the rest is the same. The order says
- * nothing: the caretakers that there are commute. */
+static bool within(const struct binding *a, const struct binding *b)
+{
+	return through_within(a->through, a->n_through, b->through, b->n_through);
+}
+
+/* True if every condition of b is one of a, or a tighter one is, and the rest is the
+ * same. The order says nothing: caretakers commute. */
 static bool narrower(const struct binding *a, const struct binding *b)
 {
-	return same_source(a, b) && same_options(a, b) && a->n_through > b->n_through &&
-	       has_all(a->through, a->n_through, b->through, b->n_through);
+	return same_source(a, b) && same_options(a, b) && within(a, b) && !within(b, a);
 }
 
 static bool same_authority(const struct binding *a, const struct binding *b)
 {
-	return same_source(a, b) && same_options(a, b) && a->n_through == b->n_through &&
-	       has_all(a->through, a->n_through, b->through, b->n_through) &&
+	return same_source(a, b) && same_options(a, b) && within(a, b) && within(b, a) &&
 	       same_fakes(a, b);
 }
 

@@ -45,6 +45,9 @@ void binding_write_source(const struct binding *b, struct str *out);
 /* True if the server behind it can do anything at all. */
 bool binding_powerful(const struct binding *b);
 
+/* For a sentence: what of b needs a caretaker; NULL: nothing does. */
+const char *binding_caretaker_for(const struct binding *b);
+
 /* names → environments */
 int index_add(struct graph *g, struct genv *e);
 void index_free(struct index *index);
