@@ -428,13 +428,32 @@ static void live(void **state)
 	world_fini(&w);
 }
 
+static void in_each_other(void **state)
+{
+	struct host_facts facts = HOST_FACTS_ALL;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	(void)bind(&w, "/x=/y,log");
+	(void)bind(&w, "/x2/z=/y");
+	(void)bind(&w, "/m=/y");
+	(void)bind(&w, "/m/z=/y,log");
+	assert_int_equal(graph_check(w.g, &facts, false, &w.d), 0);
+	(void)bind(&w, "/x/z=null");
+	assert_int_equal(graph_check(w.g, &facts, false, &w.d), PE_REFUSED);
+	assert_non_null(strstr(w.d.v[0].text, "\"/x/z\" lies in \"/x\", which is served"));
+	assert_int_equal(w.d.n, 1);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arguments), cmocka_unit_test(no_arguments),
 		cmocka_unit_test(patterns),  cmocka_unit_test(ttl),
 		cmocka_unit_test(refused),   cmocka_unit_test(served),
-		cmocka_unit_test(live),
+		cmocka_unit_test(live),      cmocka_unit_test(in_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
