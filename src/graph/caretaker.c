@@ -392,8 +392,8 @@ bool caretaker_within(const struct kv *a, const struct kv *b)
 
 	if (!parse(a, 0, &x) || !parse(b, 0, &y))
 		return same_words(a, b);
-	if (x.kind == CARE_RO && (y.kind == CARE_MAX || (y.kind == CARE_FAULT &&
-							 y.fault == FAULT_ENOSPC)))
+	if (x.kind == CARE_RO &&
+	    (y.kind == CARE_MAX || (y.kind == CARE_FAULT && y.fault == FAULT_ENOSPC)))
 		return true; /* where nothing is written, that limits nothing */
 	if (!same_subject(&x, &y))
 		return false;

@@ -11,8 +11,8 @@
  * revocation is refused while something that has power lies below. A null below goes with
  * it: there is nothing left that it could cover. Into what a caretaker serves nothing is
  * mounted: when that is cut, or its process dies, the path to the other would be gone.
- * And what lies over another tree is revoked to null only: without a mount in its place,
- * what it covers would be seen.
+ * And what lies over somebody else's tree is revoked to null only: without a mount in its
+ * place, what it covers would be seen.
  *
  * Attenuation. Only a caretaker can be told anything. A mount would have to be replaced,
  * and what is open in it stays as it was: that is a revocation with --new-only and a new
@@ -25,9 +25,12 @@
 #include <assert.h>
 
 static const char *const step_names[] = {
-	[CHANGE_NOTHING] = "nothing",     [CHANGE_MOUNT] = "mount",
-	[CHANGE_CARETAKER] = "caretaker", [CHANGE_ATTENUATE] = "attenuate",
-	[CHANGE_CUT] = "cut",             [CHANGE_UNMOUNT] = "unmount",
+	[CHANGE_NOTHING] = "nothing",
+	[CHANGE_MOUNT] = "mount",
+	[CHANGE_CARETAKER] = "caretaker",
+	[CHANGE_ATTENUATE] = "attenuate",
+	[CHANGE_CUT] = "cut",
+	[CHANGE_UNMOUNT] = "unmount",
 };
 static_assert(ARRAY_LEN(step_names) == CHANGE_STEP_COUNT, "every step has a name");
 
@@ -70,10 +73,11 @@ static int check_fixed(const struct binding *b, struct err *err)
 
 	if (!why)
 		return 0;
-	return err_set(err, PE_REFUSED,
-		       "\"%.200s\" cannot change while the program runs: %s; this takes a "
-		       "restart with another binding",
-		       b->slot, why);
+	return err_set(
+		err, PE_REFUSED,
+		"\"%.200s\" cannot change while the program runs: %s; this takes a "
+		"restart with another binding",
+		b->slot, why);
 }
 
 /* By the rules of a start, and with what is there. The first mistake is the sentence. */
@@ -165,10 +169,11 @@ static int check_around(const struct genv *now, const struct binding *b, struct 
 	const char *why = cover ? no_place_in(cover) : NULL;
 
 	if (why)
-		return err_set(err, PE_REFUSED,
-			       "\"%.150s\" would lie in \"%.150s\", which %s: grant it at "
-			       "another place",
-			       b->slot, cover->slot, why);
+		return err_set(
+			err, PE_REFUSED,
+			"\"%.150s\" would lie in \"%.150s\", which %s: grant it at "
+			"another place",
+			b->slot, cover->slot, why);
 	for (size_t i = 0; i < now->n_bindings; i++) {
 		const struct binding *o = &now->bindings[i];
 
@@ -426,13 +431,14 @@ static int check_below_it(const struct genv *now, const struct binding *b,
 	return 0;
 }
 
-/* Without anything in its place, what lies underneath would be seen. */
+/* Without anything in its place, what lies underneath would be seen; in what is the
+ * environment's own, that is nothing new. */
 static int check_uncovers(const struct genv *now, const struct binding *b,
 			  enum revoke_to to, struct err *err)
 {
 	const struct binding *cover = cover_of(now, b->slot);
 
-	if (to == REVOKE_TO_NULL || (!cover && !genv_root(now)))
+	if (to == REVOKE_TO_NULL || (cover ? cover->source == SRC_OWN : !genv_root(now)))
 		return 0;
 	return err_set(err, PE_REFUSED,
 		       "\"%.150s\" covers a part of %.150s, which would be seen: revoke "

@@ -55,8 +55,9 @@ struct genv_change {
 	char *slot;
 	struct binding binding; /* what the slot holds afterwards; .slot NULL: no more */
 	const char *how;        /* how that is enforced; constant text */
-	enum cut cut; /* a grant's: what revoking it will be; a revocation's: what it is */
-	bool kill;    /* a revocation's: the program is to be ended after the step */
+	enum cut
+		cut; /* a grant's: what revoking it will be; a revocation's: what it is */
+	bool kill;   /* a revocation's: the program is to be ended after the step */
 };
 
 void genv_change_fini(struct genv_change *c);

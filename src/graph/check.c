@@ -136,7 +136,8 @@ static void check_below_served(struct check *c, const struct genv *e)
 			if (k != i && *e->bindings[k].slot == '/' &&
 			    path_below(e->bindings[k].slot, s->slot))
 				ERROR(c, e->bindings[k].pos,
-				      "bind it at another place; what is to be missing in "
+				      "bind it at another place; what is to be missing "
+				      "in "
 				      "a directory is said with hide=",
 				      "\"%s\" lies in \"%s\", which is served by a "
 				      "caretaker, and cutting that would cut this too",

@@ -442,7 +442,8 @@ static void in_each_other(void **state)
 	assert_int_equal(graph_check(w.g, &facts, false, &w.d), 0);
 	(void)bind(&w, "/x/z=null");
 	assert_int_equal(graph_check(w.g, &facts, false, &w.d), PE_REFUSED);
-	assert_non_null(strstr(w.d.v[0].text, "\"/x/z\" lies in \"/x\", which is served"));
+	assert_non_null(
+		strstr(w.d.v[0].text, "\"/x/z\" lies in \"/x\", which is served"));
 	assert_int_equal(w.d.n, 1);
 	world_fini(&w);
 }

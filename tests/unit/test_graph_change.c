@@ -151,8 +151,9 @@ static void not_granted(void **state)
 		int r;
 		const char *sentence;
 	} cases[] = {
-		{ "net=host", PE_REFUSED, "chosen when the program starts; this takes a "
-					  "restart" },
+		{ "net=host", PE_REFUSED,
+		  "chosen when the program starts; this takes a "
+		  "restart" },
 		{ "console=own", PE_REFUSED, "streams are open from its start" },
 		{ "clock=null", PE_REFUSED, "takes a restart" },
 		{ "entropy=parent", PE_REFUSED, "takes a restart" },
@@ -205,8 +206,8 @@ static void not_granted(void **state)
 		(void)bind(w.e, "/covers/secret=null");
 		(void)bind(w.e, "socket:/run/s=/run/s");
 		bind(w.e, "/file=/srv/f")->is_file = true;
-		assert_int_equal(genv_add_binding(w.e, IF_DIR, "/none", nowhere, &b, NULL),
-				 0);
+		assert_int_equal(
+			genv_add_binding(w.e, IF_DIR, "/none", nowhere, &b, NULL), 0);
 		b->optional = true;
 		assert_int_equal(genv_add_defaults(w.e), 0);
 		n = w.e->n_bindings;
@@ -245,14 +246,17 @@ static void attenuated(void **state)
 		{ "max=5M,max=9files,log",
 		  "/d=/srv,rate=1M/s,hide=a,ttl=@1100,max=5M,max=9files,log" },
 		{ "rate=512K/s", "/d=/srv,max=10M,hide=a,ttl=@1100,rate=512K/s" },
-		{ "rate=9ops/s", "/d=/srv,max=10M,rate=1M/s,hide=a,ttl=@1100,rate=9ops/s" },
+		{ "rate=9ops/s",
+		  "/d=/srv,max=10M,rate=1M/s,hide=a,ttl=@1100,rate=9ops/s" },
 		{ "hide=b", "/d=/srv,max=10M,rate=1M/s,hide=a,ttl=@1100,hide=b" },
 		{ "ttl=50s", "/d=/srv,max=10M,rate=1M/s,hide=a,ttl=@1050" },
 		{ "ttl=@1099", "/d=/srv,max=10M,rate=1M/s,hide=a,ttl=@1099" },
 		{ "once", "/d=/srv,max=10M,rate=1M/s,hide=a,ttl=@1100,once" },
 		{ "fault=eio:1%",
 		  "/d=/srv,max=10M,rate=1M/s,hide=a,ttl=@1100,fault=eio:1%" },
-		{ "max=10M", NULL },  { "max=10240K", NULL }, { "ttl=100s", NULL },
+		{ "max=10M", NULL },
+		{ "max=10240K", NULL },
+		{ "ttl=100s", NULL },
 		{ "hide=a", NULL },
 	};
 
@@ -267,8 +271,8 @@ static void attenuated(void **state)
 		do_grant(&w, held);
 		if (attenuate(&w, "/d/", cases[i].word, &c, &err) != 0)
 			fail_msg("%s: %s", cases[i].word, err.text);
-		assert_int_equal(c.step, cases[i].held ? CHANGE_ATTENUATE :
-							 CHANGE_NOTHING);
+		assert_int_equal(c.step,
+				 cases[i].held ? CHANGE_ATTENUATE : CHANGE_NOTHING);
 		assert_int_equal(c.cut, CUT_COMPLETE);
 		want(&w, "/d", held);
 		apply(&w, &c);
@@ -389,7 +393,8 @@ static void not_revoked(void **state)
 		const char *sentence;
 	} cases[] = {
 		{ "/m", REVOKE_TO_NULL, PE_REFUSED,
-		  "cutting it is new-uses). --new-only takes away the rest, --kill ends" },
+		  "cutting it is new-uses). --new-only takes away the rest, --kill "
+		  "ends" },
 		{ "/pass", REVOKE_TO_NULL, PE_REFUSED, "--new-only" },
 		{ "socket:/run/s", REVOKE_TO_NULL, PE_REFUSED, "--new-only" },
 		{ "/out", REVOKE_TO_NULL, PE_REFUSED, "\"/out/in\" lies in \"/out\"" },
@@ -494,21 +499,22 @@ static void unikernels(void **state)
 	(void)bind(w.e, "net:dev:n=own");
 	genv_set_program(w.e, PROGRAM_SPT);
 	assert_int_equal(grant(&w, "/d=/srv", &c, &err), PE_REFUSED);
-	assert_non_null(strstr(err.text, "opened before it begins; this takes a restart"));
-	assert_int_equal(graph_revoke(w.e, "dev:n", REVOKE_TO_NULL, REVOKE_KILL, &facts,
-				      &c, &err),
-			 PE_REFUSED);
+	assert_non_null(
+		strstr(err.text, "opened before it begins; this takes a restart"));
+	assert_int_equal(
+		graph_revoke(w.e, "dev:n", REVOKE_TO_NULL, REVOKE_KILL, &facts, &c, &err),
+		PE_REFUSED);
 	world_fini(&w);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(granted),      cmocka_unit_test(not_granted),
-		cmocka_unit_test(without_fuse), cmocka_unit_test(attenuated),
+		cmocka_unit_test(granted),        cmocka_unit_test(not_granted),
+		cmocka_unit_test(without_fuse),   cmocka_unit_test(attenuated),
 		cmocka_unit_test(not_attenuated), cmocka_unit_test(revoked),
-		cmocka_unit_test(not_revoked),  cmocka_unit_test(over_a_root),
-		cmocka_unit_test(nulls_below),  cmocka_unit_test(files),
+		cmocka_unit_test(not_revoked),    cmocka_unit_test(over_a_root),
+		cmocka_unit_test(nulls_below),    cmocka_unit_test(files),
 		cmocka_unit_test(unikernels),
 	};
 
