@@ -127,23 +127,10 @@ static bool same_fakes(const struct binding *a, const struct binding *b)
 	return true;
 }
 
-/* Every word of b is one of a, with the same argument. */
-static bool has_all(const struct kv *a, size_t n_a, const struct kv *b, size_t n_b)
-{
-	for (size_t i = 0; i < n_b; i++) {
-		const struct kv *w = kv_find(a, n_a, b[i].key);
-
-		if (!w || (w->value != NULL) != (b[i].value != NULL) ||
-		    (w->value && !streq(w->value, b[i].value)))
-			return false;
-	}
-	return true;
-}
-
 static bool same_options(const struct binding *a, const struct binding *b)
 {
 	return a->n_options == b->n_options &&
-	       has_all(a->options, a->n_options, b->options, b->n_options);
+	       kv_has_all(a->options, a->n_options, b->options, b->n_options);
 }
 
 static bool within(const struct binding *a, const struct binding *b)

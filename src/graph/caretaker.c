@@ -62,9 +62,9 @@ bool pattern_valid(const char *pattern)
 /* [p, end] is a set with its brackets. */
 static bool in_set(const char *p, const char *end, unsigned char c)
 {
-	bool not = p[1] == '!', found = false;
+	bool inverted = p[1] == '!', found = false;
 
-	for (p += not ? 2 : 1; p < end; p++) {
+	for (p += inverted ? 2 : 1; p < end; p++) {
 		unsigned char from = (unsigned char)*p, to = from;
 
 		if (p[1] == '-' && p + 2 < end) {
@@ -73,7 +73,7 @@ static bool in_set(const char *p, const char *end, unsigned char c)
 		}
 		found |= c >= from && c <= to;
 	}
-	return found != not ;
+	return found != inverted;
 }
 
 /* One piece of the pattern at *p against one byte; moves *p behind the piece. */

@@ -38,6 +38,8 @@ void kv_fini(struct kv *kv);
 int kv_add(struct kv **v, size_t *n, size_t max, const char *key, const char *value,
 	   struct pos pos);
 const struct kv *kv_find(const struct kv *v, size_t n, const char *key);
+/* Every word of b is one of a, with the same value. */
+bool kv_has_all(const struct kv *a, size_t n_a, const struct kv *b, size_t n_b);
 
 void binding_fini(struct binding *b);
 /* Without what graph_check found for it. -ENOMEM, and *ret is empty. */

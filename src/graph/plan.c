@@ -109,15 +109,8 @@ static bool same_args(const struct genv *a, const struct genv *b)
 
 static bool same_vars(const struct genv *a, const struct genv *b)
 {
-	if (a->n_vars != b->n_vars)
-		return false;
-	for (size_t i = 0; i < a->n_vars; i++) {
-		const struct kv *v = kv_find(b->vars, b->n_vars, a->vars[i].key);
-
-		if (!v || !same_text(v->value, a->vars[i].value))
-			return false;
-	}
-	return true;
+	return a->n_vars == b->n_vars &&
+	       kv_has_all(a->vars, a->n_vars, b->vars, b->n_vars);
 }
 
 static bool same_exposes(const struct genv *a, const struct genv *b)
@@ -195,15 +188,8 @@ static int keep_ttl(struct binding *want, const struct binding *as_written,
 
 static bool same_options(const struct binding *a, const struct binding *b)
 {
-	if (a->n_options != b->n_options)
-		return false;
-	for (size_t i = 0; i < a->n_options; i++) {
-		const struct kv *o = binding_option(b, a->options[i].key);
-
-		if (!o || !same_text(o->value, a->options[i].value))
-			return false;
-	}
-	return true;
+	return a->n_options == b->n_options &&
+	       kv_has_all(a->options, a->n_options, b->options, b->n_options);
 }
 
 static bool same_files(const struct binding *a, const struct binding *b)
@@ -399,7 +385,7 @@ static int make_pair(struct planner *p, struct pair *pair, const struct binding 
 	}
 	if (old)
 		pair->diff = difference(p, old, want ? &pair->copy : NULL);
-	else if (!binding_powerful(want) && want->unbound)
+	else if (want && want->unbound)
 		pair->diff = SAME; /* optional: nothing is there, and nothing wanted */
 	return 0;
 }
@@ -409,9 +395,12 @@ static void judge_pair(struct planner *p, const struct genv *old, const struct g
 {
 	const struct binding *any = pair->want ? pair->want : pair->old;
 	struct pos pos = pair->want ? pair->want->pos : now->pos;
-	const char *fixed = binding_fixed(any);
 	auto_str text = STR_INIT;
+	const char *fixed;
 
+	if (!any)
+		return; /* one of the two is there */
+	fixed = binding_fixed(any);
 	if (pair->old && !pair->want && pair->diff == SAME && !pair->old->unbound &&
 	    null_covers(old, pair->old))
 		str_addf(&text, "what null covers at \"%.200s\" can only be seen then",
