@@ -9,6 +9,7 @@
  * covers a part of a directory which is granted: that takes. Where both have an item
  * and the texts differ, "gives" or "takes" is said only where it is certain.
  */
+#include "graph/caretaker.h"
 #include "graph/graph-internal.h"
 
 #include <inttypes.h>
@@ -126,37 +127,27 @@ static bool same_fakes(const struct binding *a, const struct binding *b)
 	return true;
 }
 
-/* Every word of b is one of a, with the same argument. */
-static bool has_all(const struct kv *a, size_t n_a, const struct kv *b, size_t n_b)
-{
-	for (size_t i = 0; i < n_b; i++) {
-		const struct kv *w = kv_find(a, n_a, b[i].key);
-
-		if (!w || (w->value != NULL) != (b[i].value != NULL) ||
-		    (w->value && !streq(w->value, b[i].value)))
-			return false;
-	}
-	return true;
-}
-
 static bool same_options(const struct binding *a, const struct binding *b)
 {
 	return a->n_options == b->n_options &&
-	       has_all(a->options, a->n_options, b->options, b->n_options);
+	       kv_has_all(a->options, a->n_options, b->options, b->n_options);
 }
 
-/* True if a has every caretaker of b and more, and the rest is the same. The order says
- * nothing: the caretakers that there are commute. */
+static bool within(const struct binding *a, const struct binding *b)
+{
+	return through_within(a->through, a->n_through, b->through, b->n_through);
+}
+
+/* True if every condition of b is one of a, or a tighter one is, and the rest is the
+ * same. The order says nothing: caretakers commute. */
 static bool narrower(const struct binding *a, const struct binding *b)
 {
-	return same_source(a, b) && same_options(a, b) && a->n_through > b->n_through &&
-	       has_all(a->through, a->n_through, b->through, b->n_through);
+	return same_source(a, b) && same_options(a, b) && within(a, b) && !within(b, a);
 }
 
 static bool same_authority(const struct binding *a, const struct binding *b)
 {
-	return same_source(a, b) && same_options(a, b) && a->n_through == b->n_through &&
-	       has_all(a->through, a->n_through, b->through, b->n_through) &&
+	return same_source(a, b) && same_options(a, b) && within(a, b) && within(b, a) &&
 	       same_fakes(a, b);
 }
 

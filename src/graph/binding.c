@@ -32,6 +32,41 @@ void binding_fini(struct binding *b)
 	*b = (struct binding){ 0 };
 }
 
+static int copy_words(struct kv **ret, size_t *ret_n, const struct kv *v, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = kv_add(ret, ret_n, MAX_WORDS, v[i].key, v[i].value, v[i].pos);
+	return r;
+}
+
+int binding_copy(struct binding *ret, const struct binding *b)
+{
+	int r;
+
+	*ret = *b;
+	ret->options = ret->through = NULL;
+	ret->fakes = NULL;
+	ret->n_options = ret->n_through = ret->n_fakes = 0;
+	ret->slot = strdup(b->slot);
+	ret->ref = b->ref ? strdup(b->ref) : NULL;
+	ret->server_env = NULL;
+	ret->server = NULL;
+	ret->joined = NULL;
+	r = !ret->slot || (b->ref && !ret->ref) ? -ENOMEM : 0;
+	if (r == 0)
+		r = copy_words(&ret->options, &ret->n_options, b->options, b->n_options);
+	if (r == 0)
+		r = copy_words(&ret->through, &ret->n_through, b->through, b->n_through);
+	for (size_t i = 0; i < b->n_fakes && r == 0; i++)
+		r = binding_add_fake(ret, b->fakes[i].path, b->fakes[i].content,
+				     b->fakes[i].content_len, NULL);
+	if (r != 0)
+		binding_fini(ret);
+	return r;
+}
+
 /* ---- slots ---- */
 
 static int slot_of_prefix(const char *text, const char *colon, enum iface *ret,
@@ -508,6 +543,20 @@ static struct pos pos_at(struct pos pos, const char *text, const char *at)
 	return pos;
 }
 
+int binding_parse_words(struct binding *b, const char *text, const struct path_base *base,
+			struct pos pos, struct err *err)
+{
+	const char *end = text + strlen(text), *p = text, *comma;
+	int r;
+
+	do {
+		comma = find_bare(p, end, ',');
+		r = add_word(b, p, comma, base, pos_at(pos, text, p), err);
+		p = comma + 1;
+	} while (r == 0 && comma < end);
+	return r;
+}
+
 int binding_parse_source(struct binding *b, const char *text,
 			 const struct path_base *base, struct pos pos, struct err *err)
 {
@@ -517,12 +566,9 @@ int binding_parse_source(struct binding *b, const char *text,
 
 	if (r == 0)
 		r = parse_source(b, word, base, err);
-	while (r == 0 && comma < end) {
-		const char *p = comma + 1;
-
-		comma = find_bare(p, end, ',');
-		r = add_word(b, p, comma, base, pos_at(pos, text, p), err);
-	}
+	if (r == 0 && comma < end)
+		r = binding_parse_words(b, comma + 1, base, pos_at(pos, text, comma + 1),
+					err);
 	if (r == 0)
 		b->unbound = false;
 	return r;

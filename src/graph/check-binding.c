@@ -69,50 +69,6 @@ static void check_option(struct check *c, const struct binding *b, const struct 
 	}
 }
 
-static bool has_tree(const struct binding *b)
-{
-	return b->source == SRC_PARENT || b->source == SRC_HOST || b->source == SRC_ENV ||
-	       b->source == SRC_STORE;
-}
-
-static void check_caretaker(struct check *c, const struct binding *b, const struct kv *t)
-{
-	const struct caretaker_kind *k = kind_caretaker(t->key);
-	auto_str known = STR_INIT;
-
-	kind_list_caretakers(b, &known);
-	if (known.len == 0)
-		str_add(&known, "none yet");
-	if (!k) {
-		const char *near = kind_nearest_word(t->key, b);
-		auto_free char *hint = near ? str_printf("did you mean %s?", near) : NULL;
-
-		ERROR(c, t->pos, hint,
-		      "\"%s\": there is no caretaker \"%s\"; for a %s there "
-		      "are: %s",
-		      b->slot, t->key, iface_name(b->iface), str_text(&known));
-	} else if (!(k->ifaces & (1u << b->iface))) {
-		ERROR(c, t->pos, NULL,
-		      "\"%s\": the caretaker %s has no meaning for a %s; "
-		      "there are: %s",
-		      b->slot, t->key, iface_name(b->iface), str_text(&known));
-	} else if (!k->there) {
-		ERROR(c, t->pos, NULL,
-		      "\"%s\": the caretaker %s is not available yet for a "
-		      "%s; there are: %s",
-		      b->slot, t->key, iface_name(b->iface), str_text(&known));
-	} else if (!arg_valid(k->arg, t->value)) {
-		ERROR(c, t->pos, NULL, "\"%s\": %s takes %s%s%s%s", b->slot, t->key,
-		      arg_like(k->arg), t->value ? ", not \"" : "",
-		      t->value ? t->value : "", t->value ? "\"" : "");
-	} else if (kv_find(b->through, b->n_through, t->key) != t) {
-		ERROR(c, t->pos, NULL, "\"%s\": %s is given twice", b->slot, t->key);
-	} else if (streq(t->key, "subdir") && !has_tree(b)) {
-		ERROR(c, t->pos, NULL, "\"%s\": subdir= has nothing to choose from in %s",
-		      b->slot, source_name(b->source));
-	}
-}
-
 static void check_size(struct check *c, const struct binding *b)
 {
 	const struct kv *size = binding_option(b, "size");
@@ -169,6 +125,8 @@ static void check_cut(struct check *c, const struct binding *b, enum cut given)
 
 	if (!o || !o->value || !arg_valid(ARG_CUT, o->value))
 		return;
+	if (binding_option(b, "passthrough") && binding_needs_caretaker(b))
+		return; /* what of that is too much has been said */
 	while (!streq(cut_name(asked), o->value))
 		asked++;
 	if (given > asked) {
@@ -212,8 +170,9 @@ static void check_enforced(struct check *c, const struct binding *b)
 
 		weaker(c, b->pos, what ? what : "out of memory");
 	}
+	check_caretaker_there(c, b);
 	if (b->iface == IF_DIR && (b->source == SRC_HOST || b->source == SRC_PARENT) &&
-	    c->facts->root && !c->facts->idmap)
+	    c->facts->root && !c->facts->idmap && !binding_needs_caretaker(b))
 		ERROR(c, b->pos, NULL,
 		      "\"%s\": started by root, host files are reached "
 		      "through idmapped mounts, which this kernel does not have",
@@ -341,8 +300,7 @@ void check_binding(struct check *c, const struct genv *e, struct binding *b)
 	}
 	for (size_t i = 0; i < b->n_options; i++)
 		check_option(c, b, &b->options[i]);
-	for (size_t i = 0; i < b->n_through; i++)
-		check_caretaker(c, b, &b->through[i]);
+	check_caretakers(c, b);
 	if (b->unbound)
 		return;
 	check_source(c, b);

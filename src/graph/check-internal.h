@@ -21,6 +21,13 @@ void check_no_such_env(struct check *c, struct pos pos, const char *name);
 /* The place of the kernel's that path is in; NULL: none. */
 const char *check_kernel_place(const char *path);
 
+/* ---- check-caretaker.c ---- */
+
+/* The caretakers of b, and the options that stand for one. */
+void check_caretakers(struct check *c, const struct binding *b);
+/* That what b needs one for can be had here. */
+void check_caretaker_there(struct check *c, const struct binding *b);
+
 /* ---- check-unikernel.c ---- */
 
 /* limits: where mem was written, or the environment. */

@@ -126,6 +126,25 @@ static void check_below_sockets(struct check *c, const struct genv *e)
 	}
 }
 
+/* And nothing is mounted into what a caretaker serves: the path would end with it. */
+static void check_below_served(struct check *c, const struct genv *e)
+{
+	for (size_t i = 0; i < e->n_bindings; i++) {
+		const struct binding *s = &e->bindings[i];
+
+		for (size_t k = 0; binding_needs_caretaker(s) && k < e->n_bindings; k++)
+			if (k != i && *e->bindings[k].slot == '/' &&
+			    path_below(e->bindings[k].slot, s->slot))
+				ERROR(c, e->bindings[k].pos,
+				      "bind it at another place; what is to be missing "
+				      "in "
+				      "a directory is said with hide=",
+				      "\"%s\" lies in \"%s\", which is served by a "
+				      "caretaker, and cutting that would cut this too",
+				      e->bindings[k].slot, s->slot);
+	}
+}
+
 static void check_after(struct check *c, struct genv *e)
 {
 	for (size_t i = 0; i < e->n_after; i++) {
@@ -156,6 +175,7 @@ static void check_env(struct check *c, struct genv *e)
 		check_exposes(c, e);
 	}
 	check_below_sockets(c, e);
+	check_below_served(c, e);
 	check_after(c, e);
 }
 

@@ -8,13 +8,60 @@
  * cannot be used. A read-only bind mount lets both through, so it is enough for a
  * single file alone; a directory needs an overlay (an ordinary user) or an idmapped
  * mount (started by root), else it is weaker than asked.
+ *
+ * A mount cannot be taken back from who has a file open in it, and it cannot count, slow
+ * down or forget. So a directory is mounted where nothing but ro and subdir= is asked for
+ * at the start, and is served through FUSE by a caretaker, a process outside, where more
+ * is asked for or where it is granted to a program that runs. A caretaker sees every use,
+ * and when it stops serving, what is open fails too. With passthrough the kernel reads
+ * and writes open files without asking it: quick as a mount, and cut as one.
  */
+#include "graph/graph-internal.h"
 #include "graph/kinds.h"
 
-static bool is_mounted_tree(const struct binding *b)
+static bool is_tree(const struct binding *b)
 {
-	return b->iface == IF_DIR &&
+	return b->iface == IF_DIR && !b->unbound &&
 	       (b->source == SRC_PARENT || b->source == SRC_HOST || b->source == SRC_ENV);
+}
+
+static bool asks_complete(const struct binding *b)
+{
+	const struct kv *cut = binding_option(b, "cut");
+
+	return cut && cut->value && streq(cut->value, cut_name(CUT_COMPLETE));
+}
+
+const char *binding_caretaker_for(const struct binding *b)
+{
+	if (!is_tree(b) || program_is_unikernel(b->program) || streq(b->slot, "/"))
+		return NULL;
+	for (size_t i = 0; i < b->n_through; i++)
+		if (!streq(b->through[i].key, "ro") &&
+		    !streq(b->through[i].key, "subdir"))
+			return b->through[i].key;
+	if (binding_option(b, "passthrough"))
+		return "passthrough";
+	if (asks_complete(b))
+		return "cut=complete";
+	return b->live ? "a directory that is granted to a program that runs" : NULL;
+}
+
+bool binding_needs_caretaker(const struct binding *b)
+{
+	return binding_caretaker_for(b) != NULL;
+}
+
+static void enforce_caretaker(const struct binding *b, struct enforcement *e)
+{
+	if (binding_option(b, "passthrough")) {
+		e->how = "FUSE, served from outside by a caretaker, which open files "
+			 "pass by";
+		e->cut = CUT_NEW_USES;
+	} else {
+		e->how = "FUSE, served from outside by a caretaker";
+		e->cut = CUT_COMPLETE;
+	}
 }
 
 static void enforce_tree(const struct binding *b, const struct host_facts *facts,
@@ -67,7 +114,9 @@ struct enforcement binding_enforcement(const struct binding *b,
 		e.how = k->refused;
 		return e;
 	}
-	if (is_mounted_tree(b))
+	if (binding_needs_caretaker(b))
+		enforce_caretaker(b, &e);
+	else if (is_tree(b))
 		enforce_tree(b, facts, &e);
 	if (b->iface == IF_VOLUME)
 		enforce_volume(b, &e);

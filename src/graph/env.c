@@ -56,6 +56,24 @@ const struct kv *kv_find(const struct kv *v, size_t n, const char *key)
 	return NULL;
 }
 
+static bool has_word(const struct kv *v, size_t n, const struct kv *word)
+{
+	for (size_t i = 0; i < n; i++)
+		if (streq(v[i].key, word->key) &&
+		    (v[i].value != NULL) == (word->value != NULL) &&
+		    (!word->value || streq(v[i].value, word->value)))
+			return true;
+	return false;
+}
+
+bool kv_has_all(const struct kv *a, size_t n_a, const struct kv *b, size_t n_b)
+{
+	for (size_t i = 0; i < n_b; i++)
+		if (!has_word(a, n_a, &b[i]))
+			return false;
+	return true;
+}
+
 /* ---- the index ---- */
 
 static size_t hash(const char *name)

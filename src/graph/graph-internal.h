@@ -38,12 +38,24 @@ void kv_fini(struct kv *kv);
 int kv_add(struct kv **v, size_t *n, size_t max, const char *key, const char *value,
 	   struct pos pos);
 const struct kv *kv_find(const struct kv *v, size_t n, const char *key);
+/* Every word of b is one of a, with the same value. */
+bool kv_has_all(const struct kv *a, size_t n_a, const struct kv *b, size_t n_b);
 
 void binding_fini(struct binding *b);
+/* Without what graph_check found for it. -ENOMEM, and *ret is empty. */
+int binding_copy(struct binding *ret, const struct binding *b);
+/* WORD[=ARG][,WORD[=ARG]]…: options and caretakers, as after a source. */
+int binding_parse_words(struct binding *b, const char *text, const struct path_base *base,
+			struct pos pos, struct err *err);
 /* The part after "=", as one would write it. */
 void binding_write_source(const struct binding *b, struct str *out);
+/* One option or caretaker, as one would write it. */
+void binding_write_word(const struct kv *word, bool comma, struct str *out);
 /* True if the server behind it can do anything at all. */
 bool binding_powerful(const struct binding *b);
+
+/* For a sentence: what of b needs a caretaker; NULL: nothing does. */
+const char *binding_caretaker_for(const struct binding *b);
 
 /* names → environments */
 int index_add(struct graph *g, struct genv *e);

@@ -96,6 +96,7 @@ struct binding {
 	bool is_file; /* set by whoever has looked: the host's path is not a directory */
 	bool typed;   /* of a device: its interface was written before the slot */
 	bool untold;  /* of a device: nobody has said yet which interface it has */
+	bool live;    /* made while the program ran, by whoever makes it */
 	enum program_kind program; /* of the environment that holds it */
 	uint32_t mark;             /* of whoever builds it; never looked at here */
 	struct pos pos;
@@ -374,6 +375,10 @@ struct enforcement {
 };
 struct enforcement binding_enforcement(const struct binding *b,
 				       const struct host_facts *facts);
+
+/* True if it is served by a caretaker (a process outside, through FUSE), not mounted:
+ * graph/caretaker.h has what it is to enforce. */
+bool binding_needs_caretaker(const struct binding *b);
 
 /* "ENV may SLOT because FILE:LINE:COL binding", or "it cannot, because …". For a dir, slot may
  * be any path: the binding that covers it is named. True if it can. */

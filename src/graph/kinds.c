@@ -307,20 +307,24 @@ static const struct option_kind options[] = {
 	{ "hostname", ARG_HOSTNAME, IF(IDENTITY), SRC(OWN) | SRC(FAKE), LINUX },
 	{ "user", ARG_USER, IF(IDENTITY), SRC(FAKE), LINUX },
 	{ "machine-id", ARG_MACHINE_ID, IF(IDENTITY), SRC(FAKE), LINUX },
+	{ "passthrough", ARG_NONE, IF(DIR), SRC(PARENT) | SRC(HOST), LINUX },
 	{ "cut", ARG_CUT, EVERY_IFACE, EVERY_SOURCE, EVERY_PROGRAM },
 };
 
+/* What is used, as files and frames are; a clock or an identity only is. */
+#define USED (IF(CONSOLE) | IF(DIR) | IF(VOLUME) | IF(NET) | IF(SOCKET) | IF(SPAWN))
+
 static const struct caretaker_kind caretakers[] = {
-	{ "ro", ARG_NONE, IF(DIR) | IF(VOLUME), true },
-	{ "subdir", ARG_BELOW, IF(DIR), true },
-	{ "max", ARG_TEXT, EVERY_IFACE, false },
-	{ "rate", ARG_TEXT, EVERY_IFACE, false },
-	{ "ttl", ARG_TEXT, EVERY_IFACE, false },
-	{ "log", ARG_TEXT, EVERY_IFACE, false },
-	{ "fault", ARG_TEXT, EVERY_IFACE, false },
-	{ "ask", ARG_TEXT, EVERY_IFACE, false },
-	{ "once", ARG_TEXT, EVERY_IFACE, false },
-	{ "hide", ARG_TEXT, IF(DIR), false },
+	{ "ro", ARG_NONE, IF(DIR) | IF(VOLUME), IF(DIR) | IF(VOLUME) },
+	{ "subdir", ARG_BELOW, IF(DIR), IF(DIR) },
+	{ "hide", ARG_HIDE, IF(DIR), IF(DIR) },
+	{ "max", ARG_MAX, USED, IF(DIR) },
+	{ "rate", ARG_RATE, USED, IF(DIR) },
+	{ "ttl", ARG_TTL, EVERY_IFACE, IF(DIR) },
+	{ "once", ARG_NONE, USED, IF(DIR) },
+	{ "log", ARG_NONE, EVERY_IFACE, IF(DIR) },
+	{ "fault", ARG_FAULT, USED | IF(CLOCK) | IF(ENTROPY), IF(DIR) },
+	{ "ask", ARG_TEXT, EVERY_IFACE, 0 },
 };
 
 static const char *const arg_likes[] = {
@@ -338,6 +342,12 @@ static const char *const arg_likes[] = {
 	[ARG_BLOCK] = "a power of two from 512 to 32768",
 	[ARG_PATH] = "a path of the host",
 	[ARG_TIME] = "seconds since 1970, or a time as 2026-01-31T10:00:00Z",
+	[ARG_HIDE] = "a name, or a pattern as *.key, without \"/\"",
+	[ARG_MAX] = "a size, as 10M, or a number of files, as 100files",
+	[ARG_RATE] = "a size each second, as 1M/s, or operations, as 50ops/s",
+	[ARG_TTL] = "a duration, as 10m, or a point in time, as @1767225600",
+	[ARG_FAULT] = "KIND:PROBABILITY[:SEED], as eio:0.01 or slow=20:5%:7; kinds: eio, "
+		      "enospc, short, slow=MS",
 	[ARG_TEXT] = "a text",
 };
 static_assert(ARRAY_LEN(arg_likes) == ARG_COUNT, "every kind of argument is described");
@@ -404,7 +414,7 @@ void kind_list_options(const struct binding *b, struct str *out)
 void kind_list_caretakers(const struct binding *b, struct str *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(caretakers); i++)
-		if (caretakers[i].there && (caretakers[i].ifaces & (1u << b->iface)))
+		if (caretakers[i].there & (1u << b->iface))
 			list_word(out, caretakers[i].name, caretakers[i].arg);
 }
 
@@ -417,7 +427,7 @@ const char *kind_nearest_word(const char *word, const struct binding *b)
 		if (is_word_of(&options[i], b))
 			names[n++] = options[i].name;
 	for (size_t i = 0; i < ARRAY_LEN(caretakers); i++)
-		if (caretakers[i].there && (caretakers[i].ifaces & (1u << b->iface)))
+		if (caretakers[i].there & (1u << b->iface))
 			names[n++] = caretakers[i].name;
 	return str_nearest(word, names, n);
 }
@@ -465,6 +475,11 @@ bool arg_valid(enum arg arg, const char *value)
 		       (n & (n - 1)) == 0;
 	case ARG_PATH: return *value == '/';
 	case ARG_TIME: return time_parse(value, &n);
+	case ARG_HIDE: return caretaker_arg_valid("hide", value);
+	case ARG_MAX: return caretaker_arg_valid("max", value);
+	case ARG_RATE: return caretaker_arg_valid("rate", value);
+	case ARG_TTL: return caretaker_arg_valid("ttl", value);
+	case ARG_FAULT: return caretaker_arg_valid("fault", value);
 	case ARG_TEXT: return true;
 	case ARG_NONE:
 	case ARG_COUNT: break;

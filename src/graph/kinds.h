@@ -24,6 +24,11 @@ enum arg {
 	ARG_BLOCK, /* bytes of a block */
 	ARG_PATH,  /* of the host; made absolute where it is read */
 	ARG_TIME,  /* a point in time */
+	ARG_HIDE,  /* a name, or a pattern of names */
+	ARG_MAX,   /* bytes or files */
+	ARG_RATE,  /* bytes or operations in a second */
+	ARG_TTL,   /* a duration, or "@" and a point in time */
+	ARG_FAULT, /* KIND:PROBABILITY[:SEED] */
 	ARG_TEXT,
 	ARG_COUNT
 };
@@ -51,7 +56,7 @@ struct caretaker_kind {
 	const char *name;
 	enum arg arg;
 	unsigned ifaces; /* where it has a meaning at all */
-	bool there;      /* false: a word of the design that does not exist yet */
+	unsigned there;  /* where it can be had; elsewhere it is a word of the design */
 };
 
 /* The slot "/" has a row of its own. */
@@ -71,6 +76,8 @@ const char *kind_nearest_word(const char *word, const struct binding *b);
 /* value NULL: none was written. */
 bool arg_valid(enum arg arg, const char *value);
 const char *arg_like(enum arg arg);
+/* The argument of a caretaker of that name, for those kinds that have no reader here. */
+bool caretaker_arg_valid(const char *key, const char *value);
 /* NULL: the facts meet it; else what is missing. */
 const char *need_missing(enum need need, const struct host_facts *facts);
 

@@ -4,6 +4,7 @@
  * written. A path is decided by the binding with the longest slot that covers it; where
  * none does, by what every Linux program sees.
  */
+#include "graph/caretaker.h"
 #include "graph/default-root.h"
 #include "graph/graph-internal.h"
 
@@ -61,10 +62,50 @@ static void write_behind(const struct binding *b, const char *rest, struct str *
 	}
 }
 
+static const struct kv *hides(const struct binding *b, const char *name)
+{
+	for (size_t i = 0; i < b->n_through; i++)
+		if (streq(b->through[i].key, "hide") && b->through[i].value &&
+		    pattern_match(b->through[i].value, name))
+			return &b->through[i];
+	return NULL;
+}
+
+/* The hide= that a name in rest ("" or "/a/b") falls under; NULL: none. */
+static const struct kv *hidden_by(const struct binding *b, const char *rest)
+{
+	const struct kv *by = NULL;
+
+	while (!by && *rest == '/') {
+		size_t n = strcspn(rest + 1, "/");
+		auto_free char *name = strndup(rest + 1, n);
+
+		by = name ? hides(b, name) : NULL;
+		rest += 1 + n;
+	}
+	return by;
+}
+
+static bool why_hidden(const struct genv *e, const struct binding *b, const struct kv *by,
+		       const char *slot, struct str *out)
+{
+	str_addf(out, "%s cannot use %s, because hide=%s keeps it out of sight: ",
+		 *e->name ? e->name : "the environment", slot, by->value);
+	pos_write(b->pos, out);
+	str_add(out, " says ");
+	binding_write(b, out);
+	str_addc(out, '\n');
+	return false;
+}
+
 static bool why_binding(const struct genv *e, const struct binding *b, const char *slot,
 			const char *rest, struct str *out)
 {
 	bool can = binding_powerful(b);
+	const struct kv *by = can ? hidden_by(b, rest) : NULL;
+
+	if (by)
+		return why_hidden(e, b, by, slot, out);
 
 	str_addf(out, "%s ", *e->name ? e->name : "the environment");
 	if (!can)

@@ -11,16 +11,21 @@ static void escape(struct str *out, const char *text, bool also_equals)
 	}
 }
 
+void binding_write_word(const struct kv *word, bool comma, struct str *out)
+{
+	if (comma)
+		str_addc(out, ',');
+	escape(out, word->key, true);
+	if (!word->value)
+		return;
+	str_addc(out, '=');
+	escape(out, word->value, false);
+}
+
 static void write_words(struct str *out, const struct kv *v, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		str_addc(out, ',');
-		escape(out, v[i].key, true);
-		if (!v[i].value)
-			continue;
-		str_addc(out, '=');
-		escape(out, v[i].value, false);
-	}
+	for (size_t i = 0; i < n; i++)
+		binding_write_word(&v[i], true, out);
 }
 
 void binding_write_source(const struct binding *b, struct str *out)

@@ -225,9 +225,21 @@ static int env_dir(struct spec *s, const struct binding *b, const struct server_
 	return 0;
 }
 
+/* What src/graph lets a caretaker serve. Nobody here does yet, and a mount in its place
+ * would give more than was asked for. */
+static int served_dir(const struct binding *b, struct err *err)
+{
+	return err_set(err, PE_REFUSED,
+		       "%s: this version has no process that serves a directory through "
+		       "FUSE, which this binding needs; ro and subdir= need none",
+		       b->slot);
+}
+
 int server_dir(struct spec *s, const struct genv *e, const struct binding *b,
 	       const struct server_ctx *cx, struct err *err)
 {
+	if (binding_needs_caretaker(b))
+		return served_dir(b, err);
 	switch (b->source) {
 	case SRC_HOST: return host_dir(s, e, b, cx, b->ref, err);
 	case SRC_PARENT: return host_dir(s, e, b, cx, b->slot, err);

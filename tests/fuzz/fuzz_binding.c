@@ -2,12 +2,17 @@
 /*
  * The binding grammar: each line of the input is one binding of one environment. What
  * was understood is written, read again and written again: the texts must be the same.
- * Then everything that looks at bindings looks at them.
+ * Then everything that looks at bindings looks at them, and each is granted to an
+ * environment that runs, narrowed and revoked.
  */
-#include "graph/graph.h"
+#include "graph/caretaker.h"
+#include "graph/plan.h"
+
+#define NOW ((uint64_t)1700000000 * 1000000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static const struct host_facts all = HOST_FACTS_ALL;
 static const struct path_base base = { .cwd = "/cwd", .home = "/home/u" };
 
 static void require(bool condition)
@@ -37,7 +42,7 @@ static void round_trip(const struct binding *b)
 
 static void look(struct graph *g, struct genv *e)
 {
-	struct host_facts all = HOST_FACTS_ALL, none = { 0 };
+	struct host_facts none = { 0 };
 	auto_str out = STR_INIT;
 	struct json j = JSON_INIT(&out);
 	struct diags d = { 0 };
@@ -53,6 +58,60 @@ static void look(struct graph *g, struct genv *e)
 	str_clear(&out);
 	graph_to_json(g, &all, &j);
 	diags_fini(&d);
+}
+
+/* What was decided once is decided so when it is played, and has a sentence if not. */
+static void play_one(struct genv *run, const struct binding *b)
+{
+	static const char *const words[] = { "ro", "hide=x,max=1", "ttl=1" };
+	struct genv_change c;
+	struct err err = ERR_INIT;
+	int r = graph_grant(run, b, &all, true, NOW, &c, &err);
+
+	require(r == 0 || (r > 0 && *err.text) || r == -E2BIG);
+	if (r != 0)
+		return;
+	require(c.binding.slot && genv_change_apply(run, &c) == 0);
+	genv_change_fini(&c);
+	r = graph_attenuate(run, b->slot, words, ARRAY_LEN(words), &all, NOW, &c, &err);
+	require(r == 0 || (r > 0 && *err.text) || r == -E2BIG);
+	if (r == 0) {
+		require(genv_change_apply(run, &c) == 0);
+		genv_change_fini(&c);
+		r = graph_attenuate(run, b->slot, words, ARRAY_LEN(words), &all, NOW, &c,
+				    &err);
+		require(r == 0 && c.step == CHANGE_NOTHING);
+		genv_change_fini(&c);
+	}
+	if (b->source == SRC_OWN) /* what comes next may lie in it */
+		return;
+	r = graph_revoke(run, b->slot, REVOKE_TO_NULL, REVOKE_KILL, &all, &c, &err);
+	require(r == 0 || (r > 0 && *err.text));
+	if (r == 0)
+		require(genv_change_apply(run, &c) == 0);
+	if (r == 0)
+		genv_change_fini(&c);
+}
+
+static void play(struct graph *g, const struct genv *e)
+{
+	static const struct plan_how how = { .now_ns = NOW, .accept_weaker = true };
+	struct graph *running = graph_new();
+	struct genv *run = NULL;
+	struct plan p;
+	bool fixed = true;
+
+	require(running && graph_env_new(running, "e", e->pos, &run, NULL) == 0);
+	running->open = true;
+	for (size_t i = 0; i < e->n_bindings; i++) {
+		play_one(run, &e->bindings[i]);
+		fixed &= binding_fix_ttl(&e->bindings[i], NOW, NULL) == 0;
+	}
+	graph_free(running);
+	if (!fixed)
+		return;
+	require(graph_plan(g, g, &all, &how, &p, NULL) == 0 && plan_todo(&p) == 0);
+	plan_fini(&p);
 }
 
 /* The same bindings beside a unikernel that has some of their devices. */
@@ -98,6 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	require(genv_add_defaults(e) == 0 || e->n_bindings > 1000);
 	look(g, e);
+	play(g, e);
 	become_unikernel(e);
 	look(g, e);
 	graph_free(g);

@@ -169,8 +169,9 @@ static void mistakes(void **state)
 		{ "/x=own,", PE_USAGE, "nothing stands between two commas" },
 		{ "/x=/y,rw", PE_USAGE,
 		  "\"rw\" is neither an option nor a caretaker of a dir "
-		  "(did you mean ro?); options: size=, cut=; "
-		  "caretakers: ro, subdir=" },
+		  "(did you mean ro?); options: size=, passthrough, cut=; "
+		  "caretakers: ro, subdir=, hide=, max=, rate=, ttl=, once, log, "
+		  "fault=" },
 		{ "net=null,xyzzy", PE_USAGE, "caretakers: none yet" },
 		{ "/x=own\\", PE_USAGE, "a backslash at the end" },
 		{ "/x=ow\\n", PE_USAGE, "\"\\n\": a backslash escapes" },

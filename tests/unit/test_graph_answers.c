@@ -60,11 +60,18 @@ static void why(void **state)
 	bind(e, "/sub=/srv,subdir=a/b", 13);
 	bind(e, "socket:/srv/db=env:db/sql", 14);
 	bind(e, "console=null", 15);
+	bind(e, "/seen=/srv,hide=.git,hide=*.key", 16);
 	assert_int_equal(genv_add_defaults(e), 0);
 	assert_int_equal(graph_check(g, &facts, false, &d), 0);
 	want_why(g, "/data", true,
 		 "web may read /data and not write it, because f.yaml:10:5 says "
 		 "/data=/srv,ro; it is /srv of the host");
+	want_why(g, "/seen/a/b", true, "it is /srv/a/b of the host");
+	want_why(g, "/seen", true, "web may read and write /seen, ");
+	want_why(g, "/seen/a/x.key/b", false,
+		 "web cannot use /seen/a/x.key/b, because hide=*.key keeps it out of "
+		 "sight: f.yaml:16:5 says /seen=/srv,hide=.git,hide=*.key");
+	want_why(g, "/seen/.git", false, "because hide=.git keeps");
 	want_why(g, "/data/x/../y", false, "is no absolute path");
 	want_why(g, "/data//x/", true, "it is /srv/x of the host");
 	want_why(g, "/database", false, "nothing is bound to it");
@@ -146,6 +153,19 @@ static void authdiff(void **state)
 		  "~ web /x: /y → /y,ro  (takes; f.yaml:20:5)\n" },
 		{ { "/x=/y,ro,subdir=a" }, { "/x=/y,subdir=a" }, 1, "(gives;" },
 		{ { "/x=/y,subdir=a" }, { "/x=/y,subdir=b" }, 1, "(changes;" },
+		{ { "/x=/y,subdir=a" }, { "/x=/y,subdir=a/b" }, 1, "(takes;" },
+		{ { "/x=/y,max=10M" }, { "/x=/y,max=9M" }, 1, "(takes;" },
+		{ { "/x=/y,max=9M" }, { "/x=/y,max=10M,log" }, 1, "(changes;" },
+		{ { "/x=/y,max=1024" }, { "/x=/y,max=1K" }, 0, "" },
+		{ { "/x=/y,max=9M" }, { "/x=/y,max=9files" }, 1, "(changes;" },
+		{ { "/x=/y,rate=1ops/s" }, { "/x=/y,rate=2ops/s" }, 1, "(gives;" },
+		{ { "/x=/y,ttl=1h" }, { "/x=/y,ttl=30m" }, 1, "(takes;" },
+		{ { "/x=/y,ttl=@99" }, { "/x=/y,ttl=@98" }, 1, "(takes;" },
+		{ { "/x=/y,ttl=@99" }, { "/x=/y,ttl=1s" }, 1, "(changes;" },
+		{ { "/x=/y,hide=a" }, { "/x=/y,hide=a,hide=b" }, 1, "(takes;" },
+		{ { "/x=/y,hide=a" }, { "/x=/y,hide=b" }, 1, "(changes;" },
+		{ { "/x=/y,fault=eio:5%" }, { "/x=/y,fault=eio:6%" }, 1, "(takes;" },
+		{ { "/x=/y" }, { "/x=/y,passthrough" }, 1, "(changes;" },
 		{ { "/x=/y" }, { "/x=/z" }, 1, "~ web /x: /y → /z  (changes;" },
 		{ { "/x=/y" }, { "/x=null" }, 1, "- web /x: /y  (takes;" },
 		{ { "/x=null" }, { "/x=/y" }, 1, "+ web /x: /y  (gives;" },
