@@ -3,7 +3,7 @@
  * attrs.c - what is done to a file as such: attributes, the text of a link, extended
  * attributes.
  *
- * Owners are translated both ways by one pair, and the rest is nobody. Of extended attributes
+ * Owners are translated both ways by one pair; of root's, the rest is nobody. Of extended attributes
  * only user.* is there: the others say what the host's security modules think of a
  * file, or are access lists with the host's numbers in them.
  */
@@ -18,9 +18,15 @@
 
 #define SECONDS_KEPT 1
 
-static uint32_t shown(struct care_id pair, uint32_t host)
+/*
+ * The kernel lets nobody write to a file whose owner or group has no number inside. Where
+ * we are an ordinary user, the host decides about each of our calls, and a file of his
+ * other groups is shown as his; root can do everything, so what is others' must be seen
+ * to be.
+ */
+static uint32_t shown(const struct dir *d, struct care_id pair, uint32_t host)
 {
-	return host == pair.host ? pair.shown : NOBODY;
+	return host == pair.host || d->spec.uid.host != 0 ? pair.shown : NOBODY;
 }
 
 /* With several file systems in one tree, two files must not look like one. */
@@ -56,8 +62,8 @@ void attr_fill(const struct dir *d, const struct stat *st, struct fuse_attr *out
 				   .ctimensec = (uint32_t)st->st_ctim.tv_nsec,
 				   .mode = shown_mode(st->st_mode),
 				   .nlink = (uint32_t)st->st_nlink,
-				   .uid = shown(d->spec.uid, st->st_uid),
-				   .gid = shown(d->spec.gid, st->st_gid),
+				   .uid = shown(d, d->spec.uid, st->st_uid),
+				   .gid = shown(d, d->spec.gid, st->st_gid),
 				   .rdev = (uint32_t)st->st_rdev,
 				   .blksize = (uint32_t)st->st_blksize };
 }
@@ -118,10 +124,10 @@ static int set_owner(const struct req *r, const struct fuse_setattr_in *in,
 	uint32_t uid = UINT32_MAX, gid = UINT32_MAX;
 	int e = 0;
 
-	if (in->valid & FATTR_UID && in->uid != shown(r->d->spec.uid, st->st_uid))
+	if (in->valid & FATTR_UID && in->uid != shown(r->d, r->d->spec.uid, st->st_uid))
 		e = host_id(r->d->spec.uid, in->uid, &uid);
 	if (e == 0 && in->valid & FATTR_GID &&
-	    in->gid != shown(r->d->spec.gid, st->st_gid))
+	    in->gid != shown(r->d, r->d->spec.gid, st->st_gid))
 		e = host_id(r->d->spec.gid, in->gid, &gid);
 	if (e != 0 || (uid == UINT32_MAX && gid == UINT32_MAX))
 		return e;

@@ -70,7 +70,7 @@ static int join_pooled_network(const int *nsfds, uint64_t *which)
 
 /* The user namespace first: it gives the capabilities for the rest. One that is missing
  * is an error: what is not joined is the host's. */
-static int join(const int *nsfds, uint64_t which)
+int ns_join(const int *nsfds, uint64_t which)
 {
 	int r = join_pooled_network(nsfds, &which);
 
@@ -162,7 +162,7 @@ _Noreturn static void watch(const struct sandbox_exec *x, pid_t tender)
 	if (getppid() != tender)
 		sys_exit(125); /* it was gone already */
 	title_wipe();
-	r = join(x->nsfds, own_namespaces(x->flags));
+	r = ns_join(x->nsfds, own_namespaces(x->flags));
 	(void)sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	if (r == 0 && x->tty)
 		r = terminal(x, &slave);
@@ -205,7 +205,7 @@ int sandbox_exec(const struct sandbox_exec *x, pid_t *ret_watcher, struct err *e
  * is held meanwhile, and not even SIGKILL need help at once. */
 _Noreturn static void open_and_send(const int *nsfds, const char *path, int channel)
 {
-	int32_t r = join(nsfds, CLONE_NEWUSER | CLONE_NEWNS);
+	int32_t r = ns_join(nsfds, CLONE_NEWUSER | CLONE_NEWNS);
 	int tree, from;
 
 	(void)fd_close_but(&channel, 1);

@@ -385,6 +385,45 @@ static void join_network(struct init *in)
 		fail_sys(in, -EPERM, "cannot join the environment's network");
 }
 
+static void send_namespaces(struct init *in)
+{
+	struct init_msg m = { .kind = SANDBOX_NSFDS };
+	int fds[SANDBOX_NS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < SANDBOX_NS_MAX; i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s%s", ns_names[i],
+			       i == 7 ? "_for_children" : "");
+		fds[n] = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+		if (fds[n] < 0)
+			continue;
+		m.value |= 1 << i;
+		n++;
+	}
+	(void)chan_send(in->st->chan, &m, fds, n);
+	fd_close_list(fds, n);
+}
+
+/* Before the program runs the tender may want to come in, to mount what is served. */
+static void await_go(struct init *in)
+{
+	struct init_msg m;
+	size_t len;
+
+	for (;;) {
+		if (fd_recv(in->st->chan, &m, sizeof(m), &len, NULL, 0, NULL, NULL) !=
+			    0 ||
+		    len != sizeof(m))
+			sys_exit(125); /* the tender is gone, or has given up */
+		if (m.kind == INIT_GO)
+			return;
+		if (m.kind == INIT_NSFDS)
+			send_namespaces(in);
+	}
+}
+
 /* exec_pipe gives end of file once the program's image runs. */
 static void report_start(struct init *in)
 {
@@ -414,27 +453,6 @@ static void report_start(struct init *in)
 	(void)chan_send(in->st->chan, &m, NULL, 0);
 	if (m.kind == SANDBOX_FAILED)
 		sys_exit(125);
-}
-
-static void send_namespaces(struct init *in)
-{
-	struct init_msg m = { .kind = SANDBOX_NSFDS };
-	int fds[SANDBOX_NS_MAX];
-	size_t n = 0;
-
-	for (size_t i = 0; i < SANDBOX_NS_MAX; i++) {
-		char path[64];
-
-		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s%s", ns_names[i],
-			       i == 7 ? "_for_children" : "");
-		fds[n] = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-		if (fds[n] < 0)
-			continue;
-		m.value |= 1 << i;
-		n++;
-	}
-	(void)chan_send(in->st->chan, &m, fds, n);
-	fd_close_list(fds, n);
 }
 
 static void serve_request(struct init *in)
@@ -617,7 +635,7 @@ _Noreturn void init_main(const struct init_start *st)
 	if (in.io.pty)
 		open_terminal(&in);
 	join_network(&in);
-	wait_for(&in, INIT_GO);
+	await_go(&in);
 	in.released = true;
 	futex_set(&in.meet->released, 1);
 	send_shadows(&in);

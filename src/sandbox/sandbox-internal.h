@@ -190,6 +190,10 @@ void title_wipe(void);
 /* ---- pty.c ---- */
 int pty_open(int rootfd, uint16_t rows, uint16_t cols, int *ret_master, int *ret_slave);
 
+/* ---- exec.c ---- */
+/* Joins those of CLONE_NEW… that are named, by the descriptors that init gave; -errno. */
+int ns_join(const int *nsfds, uint64_t which);
+
 /* The namespaces that can be joined, in the order of struct sandbox_event.nsfds. */
 extern const char *const ns_names[SANDBOX_NS_MAX];
 

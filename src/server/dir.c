@@ -225,21 +225,79 @@ static int env_dir(struct spec *s, const struct binding *b, const struct server_
 	return 0;
 }
 
-/* What src/graph lets a caretaker serve. Nobody here does yet, and a mount in its place
- * would give more than was asked for. */
-static int served_dir(const struct binding *b, struct err *err)
+int server_open_served(const struct binding *b, int fd, int *ret_fd, struct err *err)
 {
-	return err_set(err, PE_REFUSED,
-		       "%s: this version has no process that serves a directory through "
-		       "FUSE, which this binding needs; ro and subdir= need none",
-		       b->slot);
+	const char *path = b->source == SRC_HOST ? b->ref : b->slot;
+	const struct kv *sub = binding_caretaker(b, "subdir");
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	auto_fd top = fd < 0 ? open(path, O_PATH | O_CLOEXEC) : fd_dup_above(fd, 3);
+	int below;
+
+	if (top < 0)
+		return err_set(err, errno == ENOENT ? PE_NOTFOUND : -errno,
+			       "cannot grant '%s': %s", path, strerror(errno));
+	if (!sub || !sub->value) {
+		*ret_fd = TAKE_FD(top);
+		return 0;
+	}
+	below = (int)syscall(SYS_openat2, top, sub->value, &how, sizeof(how));
+	if (below < 0)
+		return err_sys(err, "cannot grant '%s' of '%s'%s", sub->value, path,
+			       errno == ELOOP ? " (a symbolic link is on the way)" : "");
+	*ret_fd = below;
+	return 0;
+}
+
+/* A caretaker serves it once the root stands (launch/live.c): here it is only looked at, so
+ * that what is wrong with it is told before anything is made. */
+static int served_dir(struct spec *s, const struct genv *e, const struct binding *b,
+		      const struct server_ctx *cx, struct err *err)
+{
+	struct spec unused = SPEC_INIT;
+	auto_fd fd = -1;
+	int r = server_open_served(b, -1, &fd, err);
+
+	if (r == PE_NOTFOUND && b->optional) {
+		fake_dir(s, b);
+		return 0;
+	}
+	unused.flags = s->flags;
+	if (r == 0)
+		r = server_guard_served(&unused, e, b, cx, fd, err);
+	spec_fini(&unused);
+	return r;
+}
+
+int server_guard_served(struct spec *s, const struct genv *e, const struct binding *b,
+			const struct server_ctx *cx, int fd, struct err *err)
+{
+	bool ro = binding_readonly(b);
+	char link[64], src[4096];
+	struct stat st;
+	ssize_t n;
+	int r;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, src, sizeof(src) - 1);
+	if (n < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "%s: cannot examine what is granted", b->slot);
+	src[n] = '\0';
+	r = check_kind(src, st.st_mode, err);
+	if (r == 0 && !ro && S_ISDIR(st.st_mode))
+		r = guard_planting(s, e, src, b->slot, err);
+	if (r == 0 && !ro && S_ISDIR(st.st_mode))
+		r = server_guard_setuid(s, cx, src, err);
+	return r != 0 ?
+		       r :
+		       guard_places(s, cx, src, b->slot, !ro && S_ISDIR(st.st_mode), err);
 }
 
 int server_dir(struct spec *s, const struct genv *e, const struct binding *b,
 	       const struct server_ctx *cx, struct err *err)
 {
 	if (binding_needs_caretaker(b))
-		return served_dir(b, err);
+		return served_dir(s, e, b, cx, err);
 	switch (b->source) {
 	case SRC_HOST: return host_dir(s, e, b, cx, b->ref, err);
 	case SRC_PARENT: return host_dir(s, e, b, cx, b->slot, err);

@@ -56,6 +56,18 @@ int server_plan_begin(struct spec *ret, const struct genv *e, const struct serve
 int server_plan_rest(struct spec *s, const struct genv *e, const struct server_ctx *cx,
 		     struct err *err);
 
+/* What b grants, of the host: an O_PATH descriptor. fd: of b's path, borrowed, where somebody
+ * else has opened that; -1: opened here. subdir= is taken beneath it, through no link.
+ * PE_NOTFOUND: it is not there. */
+int server_open_served(const struct binding *b, int fd, int *ret_fd, struct err *err);
+/*
+ * A directory or file of the host that a caretaker serves, at b: fd is open (O_PATH), and
+ * what is protected inside of it is added to s as mounts on themselves (BIND) and covers
+ * (MASK), by their targets. PE_USAGE, PE_REFUSED: it cannot be granted so.
+ */
+int server_guard_served(struct spec *s, const struct genv *e, const struct binding *b,
+			const struct server_ctx *cx, int fd, struct err *err);
+
 /* The maps of identity=own,root alone; cx: uid, gid, user, uid_base. */
 int server_root_identity(struct spec *s, const struct server_ctx *cx, struct err *err);
 

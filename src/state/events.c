@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a tender tells about its environment; registry.c has the theory. */
+#include "base/fd.h"
 #include "state/le.h"
 #include "state/registry-internal.h"
 
@@ -239,4 +240,13 @@ int registry_bind_cut(struct registry *reg, struct reg_held *h, const struct reg
 		      struct err *err)
 {
 	return bind_event(reg, h, REG_T_BIND_CUT, bind, err);
+}
+
+int registry_rewrite(struct registry *reg, const struct reg_held *h, const void *spec,
+		     size_t len, struct err *err)
+{
+	(void)reg;
+	if (!h->kept || h->keptfd < 0)
+		return 0;
+	return fd_write_file_at(h->keptfd, "spec", spec, len, 0600, FD_WRITE_SYNC, err);
 }

@@ -30,6 +30,9 @@ enum ctl_verb {
 	CTL_READY, /* answered when it is ready, or cannot be any more */
 	CTL_JOIN, /* name of a net device; → fd: its far end; joined until the connection
 		    * is closed */
+	CTL_GRANT, /* binding, u8 accept weaker; fd: the source, O_PATH → how, cut */
+	CTL_ATTENUATE, /* slot, strings CARETAKER[=ARG] → the binding as it is now */
+	CTL_REVOKE, /* slot, u8 to, u8 how → u8 complete, u32 files, u32 unfinished */
 	CTL_VERB_COUNT
 };
 
