@@ -32,6 +32,7 @@
 
 #include "base/fd.h"
 #include "launch/client.h"
+#include "launch/live-internal.h"
 #include "launch/uids.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/facts.h"
@@ -46,6 +47,7 @@ struct start {
 	struct unikernel *unikernel; /* NULL: a Linux program */
 	struct tender_expose *exposes;
 	struct server_ctx cx;
+	struct live live;
 	struct sandbox sandbox;
 	char programs[512], own_dirs[PLACES_PATH_MAX + 64], cgroups[512], cgroup_name[17];
 	int uid_fd, log_dir, notify_fd;
@@ -485,6 +487,48 @@ static void ending(void *userdata, int status_)
 		(void)conclude(st, true, status_, NULL);
 }
 
+static int serve_all(void *userdata, struct tender *t, struct err *err)
+{
+	struct start *st = userdata;
+
+	if (!*st->programs)
+		find_programs(st);
+	return live_serve_all(&st->live, t, err);
+}
+
+static int change(void *userdata, struct tender *t, uint16_t verb, struct rbuf *body,
+		  const int *fds, size_t n_fds, struct str *reply, struct err *err)
+{
+	struct start *st = userdata;
+
+	if (!*st->programs)
+		find_programs(st);
+	return live_change(&st->live, t, verb, body, fds, n_fds, reply, err);
+}
+
+static void lost(void *userdata, const char *slot, const char *why)
+{
+	struct start *st = userdata;
+
+	live_lost(&st->live, slot, why);
+}
+
+static struct tender_decide decide_live(struct start *st)
+{
+	st->live = (struct live){ .env = st->l->env,
+				  .cwd = st->l->cwd,
+				  .composition =
+					  st->l->composition ? st->l->composition : "",
+				  .reg = st->l->reg,
+				  .held = &st->held,
+				  .spec = &st->spec,
+				  .cx = &st->cx };
+	return (struct tender_decide){ .serve = live_is_needed(st->l->env) ? serve_all :
+									     NULL,
+				       .change = change,
+				       .lost = lost };
+}
+
 static int run_tender(struct start *st, bool background, int *ret_status, int *ret_code,
 		      struct err *err)
 {
@@ -512,8 +556,12 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 	int r;
 
 	*ret_code = 125;
-	if (job.lasting && !*st->programs)
-		find_programs(st);
+	if (st->unikernel) {
+		if (job.lasting && !*st->programs)
+			find_programs(st);
+	} else {
+		job.decide = decide_live(st);
+	}
 	r = tender_run(&job, ret_status, ret_code, err);
 	st->ready_fd = job.ready_fd;
 	if (job.ret_timed_out)
@@ -534,6 +582,7 @@ static void release(struct start *st)
 	sandbox_fini(&st->sandbox);
 	spec_fini(&st->spec);
 	unikernel_free(st->unikernel);
+	live_fini(&st->live);
 	free(st->exposes);
 	fd_close_list((int[]){ st->uid_fd, st->log_dir, st->notify_fd, st->skeleton }, 4);
 	reg_held_fini(&st->held);
@@ -629,6 +678,11 @@ int launch_foreground(const struct launch *l, int *ret_code, struct err *err)
 	int status_ = 0, code = 125, r;
 	bool ran = false;
 
+	r = live_begin(l->env, l->again != NULL, err);
+	if (r != 0) {
+		*ret_code = 125;
+		return r;
+	}
 	if (l->env->image || l->keep || l->again || shape.cgroup || shape.late ||
 	    l->env->ready.kind == READY_NOTIFY)
 		r = prepare(&st, err);
@@ -768,7 +822,9 @@ int launch_background(const struct launch *l, struct launched *ret, int *ret_cod
 	*ret_code = 125;
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
-	r = prepare(&st, err);
+	r = live_begin(l->env, l->again != NULL, err);
+	if (r == 0)
+		r = prepare(&st, err);
 	if (r != 0) {
 		(void)conclude(&st, false, 0, NULL);
 		release(&st);

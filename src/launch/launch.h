@@ -19,7 +19,7 @@
 #include "state/registry.h"
 
 struct launch {
-	const struct genv *env;
+	struct genv *env; /* changes with what is granted and revoked while it runs */
 	struct registry *reg;
 	const struct places *places;
 	const char *composition; /* "" for none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Requests that need the environment's namespaces: to run a program in it (exec), and to
- * hand out a server that it exposes (open). Init gives the namespaces when they are first
+ * Requests that need the environment's namespaces: to run a program in it (exec), to
+ * hand out a server that it exposes (open), and to change what it holds. Init gives the namespaces when they are first
  * asked for; who asks meanwhile waits in CONN_WAIT_NS.
  */
 #include <errno.h>
@@ -135,6 +135,29 @@ static void do_open(struct conn *cn)
 	conn_drop(cn);
 }
 
+static void do_change(struct conn *cn)
+{
+	struct rbuf r = RBUF_INIT(cn->body, cn->body_len);
+	const struct tender_job *job = cn->c->t->job;
+	struct err err = ERR_INIT;
+	auto_str reply = STR_INIT;
+
+	if (job->decide.change(job->userdata, cn->c->t, cn->head.verb, &r, cn->fds,
+			       cn->n_fds, &reply, &err) != 0)
+		conn_refuse(cn, CTL_REFUSED, err.text);
+	else
+		conn_answer(cn, CTL_OK, &reply);
+}
+
+static void do_request(struct conn *cn)
+{
+	switch (cn->head.verb) {
+	case CTL_EXEC: do_exec(cn); break;
+	case CTL_OPEN: do_open(cn); break;
+	default: do_change(cn); break;
+	}
+}
+
 void enter_request(struct conn *cn, struct rbuf *body)
 {
 	struct control *c = cn->c;
@@ -175,12 +198,33 @@ void control_namespaces(struct tender *t, const int *nsfds)
 		c->have_ns = true;
 	}
 	for (size_t i = 0; i < c->n_conns; i++)
-		if (c->conns[i].state == CONN_WAIT_NS) {
-			if (c->conns[i].head.verb == CTL_EXEC)
-				do_exec(&c->conns[i]);
-			else
-				do_open(&c->conns[i]);
-		}
+		if (c->conns[i].state == CONN_WAIT_NS)
+			do_request(&c->conns[i]);
+}
+
+const int *control_nsfds(const struct tender *t)
+{
+	return t->control && t->control->have_ns ? t->control->nsfds : NULL;
+}
+
+int control_await_namespaces(struct tender *t, struct err *err)
+{
+	int r = 0;
+
+	if (!t->control || !t->ops->ask_namespaces)
+		return err_set(err, PE_REFUSED, "%s",
+			       t->control ? t->ops->no_inside :
+					    "without a control socket nothing is served");
+	t->control->asked_ns = true;
+	if (t->ops->ask_namespaces(t) < 0)
+		return err_set(err, PE_REFUSED, "the environment's init has ended");
+	while (r >= 0 && t->state == TENDER_STARTING && !t->control->have_ns)
+		r = loop_step(&t->loop, -1);
+	return t->control->have_ns ? 0 :
+	       t->fail_code        ? err_set(err, PE_REFUSED, "%s", t->fail.text) :
+				     err_set(err, PE_REFUSED,
+					     "the environment's init ended before the "
+						    "program started");
 }
 
 void control_child(struct tender *t, pid_t pid, int status)

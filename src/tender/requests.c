@@ -127,6 +127,16 @@ static void verb_join(struct conn *cn, struct rbuf *body)
 	}
 }
 
+static void verb_change(struct conn *cn, struct rbuf *body)
+{
+	if (cn->c->t->job->decide.change)
+		enter_request(cn, body);
+	else
+		conn_refuse(cn, CTL_REFUSED,
+			    "nobody is there to decide about changes: it was started by "
+			    "its tender alone");
+}
+
 static const struct {
 	verb_fn *fn;
 	bool while_starting;
@@ -144,6 +154,9 @@ static const struct {
 	[CTL_OPEN] = { enter_request, false, false },
 	[CTL_READY] = { ready_request, true, true },
 	[CTL_JOIN] = { verb_join, false, true },
+	[CTL_GRANT] = { verb_change, false, false },
+	[CTL_ATTENUATE] = { verb_change, false, false },
+	[CTL_REVOKE] = { verb_change, false, false },
 };
 
 /* So that somebody can always stop it. */

@@ -33,6 +33,8 @@ struct pipe_buf {
 	char *buf;
 };
 
+struct care; /* care.c */
+struct care_logged;
 struct console; /* console.c */
 struct control; /* control.c */
 struct link;    /* links.c */
@@ -126,8 +128,19 @@ struct tender {
 	bool hurry;   /* in ENDED: nobody wants to wait for what is still to be written */
 	struct console *console;
 	struct control *control;
+	struct care *cares;
 	struct cgroup cgroup;
 };
+
+/* ---- care.c ---- */
+
+/* A child of ours has ended. */
+void care_child(struct tender *t, pid_t pid);
+void care_close(struct tender *t);
+
+/* ---- audit.c ---- */
+void audit_write(struct tender *t, const char *slot, const char *rule,
+		 const struct care_logged *l);
 
 /* ---- tender.c ---- */
 void tender_stop(struct tender *t, int sig, uint64_t timeout_ms);
@@ -161,6 +174,10 @@ int control_open(struct tender *t, int dirfd, struct err *err);
 void control_started(struct tender *t); /* answers CTL_READY */
 void control_ended(struct tender *t);   /* answers everybody who waits */
 void control_namespaces(struct tender *t, const int *nsfds); /* consumed */
+/* Those that are known, or NULL: in the order of ns_names. */
+const int *control_nsfds(const struct tender *t);
+/* Asks for them and waits, while it starts. */
+int control_await_namespaces(struct tender *t, struct err *err);
 void control_child(struct tender *t, pid_t pid, int status);
 void control_unlist(struct tender *t); /* nobody finds it any more */
 void control_close(struct tender *t);

@@ -118,8 +118,10 @@ static void reap_watchers(struct tender *t)
 		    si.si_pid == 0 || si.si_pid == t->ops->child(t))
 			return;
 		pid = waitpid(si.si_pid, &status, 0);
-		if (pid > 0)
-			control_child(t, pid, status);
+		if (pid <= 0)
+			continue;
+		care_child(t, pid);
+		control_child(t, pid, status);
 	}
 }
 
@@ -188,6 +190,12 @@ static int add_timer(struct tender *t, struct source *src, uint64_t ms, source_f
 		return -errno;
 	arm(fd, MAX(ms, (uint64_t)1));
 	return src->fd >= 0 ? 0 : loop_add(&t->loop, src, fd, EPOLLIN, fn);
+}
+
+void tender_kill(struct tender *t)
+{
+	t->ops->kill(t);
+	tender_ended(t, SIGKILL);
 }
 
 void tender_stop(struct tender *t, int sig, uint64_t timeout_ms)
@@ -280,6 +288,10 @@ static int start(struct tender *t, struct err *err)
 		r = record_started(t, err);
 	if (r == 0 && job->spec->limit_time_ms)
 		r = add_timer(t, &t->deadline, job->spec->limit_time_ms, on_deadline);
+	if (r == 0 && job->decide.serve)
+		r = control_await_namespaces(t, err);
+	if (r == 0 && job->decide.serve)
+		r = job->decide.serve(job->userdata, t, err);
 	return r != 0 ? r : t->ops->release(t, err);
 }
 
@@ -292,6 +304,7 @@ static void finish(struct tender *t)
 		t->job->ending(t->job->userdata, t->status);
 	}
 	t->ops->fini(t);
+	care_close(t);
 	cgroup_remove(&t->cgroup);
 	console_close(t);
 	control_ended(t);

@@ -14,13 +14,31 @@
 #include "sandbox/sandbox.h"
 #include "state/registry.h"
 #include "wire/spec.h"
+#include "wire/wire.h"
 
-struct unikernel; /* server/unikernel.h */
+struct tender;
+struct unikernel;  /* server/unikernel.h */
+struct live_cover; /* sandbox/live.h */
 
 /* A server that others may open. */
 struct tender_expose {
 	const char *name, *path;
 	bool is_socket;
+};
+
+/*
+ * What those who decide are asked while it runs, with the functions below to have it done.
+ * They return 0 or an error with the sentence for whoever asked.
+ */
+struct tender_decide {
+	/* Everything that must be served before the program is released; NULL: nothing. */
+	int (*serve)(void *userdata, struct tender *t, struct err *err);
+	/* One of the CTL_ verbs of changes; body and fds are the request's, borrowed; what
+	 * is put into reply goes with the answer. */
+	int (*change)(void *userdata, struct tender *t, uint16_t verb, struct rbuf *body,
+		      const int *fds, size_t n_fds, struct str *reply, struct err *err);
+	/* What was served at slot is cut, though nobody asked for it; why: a sentence. */
+	void (*lost)(void *userdata, const char *slot, const char *why);
 };
 
 struct tender_job {
@@ -39,6 +57,7 @@ struct tender_job {
 	 * end may be recorded meanwhile. Not called where a cgroup must be removed
 	 * first, nor for a start that failed. NULL: nobody wants to know. */
 	void (*ending)(void *userdata, int status);
+	struct tender_decide decide; /* all may be NULL */
 	void *userdata;
 	const struct tender_expose *exposes;
 	size_t n_exposes;
@@ -65,5 +84,45 @@ struct tender_ready {
  * the reason is in err and *ret_code says 125, 126 or 127.
  */
 int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct err *err);
+
+/* ---- changing what a running environment holds (care.c) ---- */
+
+/* docs/protocol.md has what there is, and the arguments. */
+struct tender_taker {
+	const char *name, *arg; /* arg NULL: none */
+};
+
+/* A directory or file of the host, served at a slot by a caretaker. All borrowed. */
+struct tender_serve {
+	uint8_t binding[16];
+	const char *slot;
+	const char *rule; /* the binding as written, for what is logged */
+	int root_fd;      /* O_PATH */
+	bool is_file, read_only, passthrough;
+	uint32_t host_uid, host_gid; /* shown as the program's own */
+	const struct tender_taker *takers;
+	size_t n_takers;
+	const struct live_cover *covers;
+	size_t n_covers;
+};
+int tender_serve(struct tender *t, const struct tender_serve *s, struct err *err);
+
+/* More caretakers before those that are there. What cannot be told is cut. */
+int tender_narrow(struct tender *t, const char *slot, const struct tender_taker *takers,
+		  size_t n, struct err *err);
+
+struct tender_cut {
+	bool complete;       /* else what was read or mapped before may still be there */
+	uint32_t files;      /* whose pages were taken back */
+	uint32_t unfinished; /* calls on the host that had not returned */
+};
+/* to_errors: a dead mount stays at the slot; else nothing, or an empty directory. An error
+ * is about what is seen there: the access is cut in any case. */
+int tender_cut(struct tender *t, const char *slot, bool to_errors, struct tender_cut *ret,
+	       struct err *err);
+/* A mount of the start goes; what is open stays. */
+int tender_unmount(struct tender *t, const char *slot, struct err *err);
+/* All of the program. */
+void tender_kill(struct tender *t);
 
 #endif

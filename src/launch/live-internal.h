@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Deciding about an environment that runs; shared by launch.c and live.c alone. */
+#ifndef POLDER_LAUNCH_LIVE_INTERNAL_H
+#define POLDER_LAUNCH_LIVE_INTERNAL_H
+
+#include "graph/graph.h"
+#include "server/server.h"
+#include "state/registry.h"
+#include "tender/tender.h"
+
+/* A binding that was made while it ran, in the journal. */
+struct live_bind {
+	struct live_bind *next;
+	struct reg_id id;
+	char *slot;
+};
+
+struct live {
+	struct genv *env; /* what it holds; changed here */
+	const char *cwd, *composition;
+	struct registry *reg; /* NULL: nothing is recorded */
+	struct reg_held *held;
+	const struct spec *spec;
+	const struct server_ctx *cx;
+	struct live_bind *binds;
+};
+
+void live_fini(struct live *l);
+/* Durations of ttl= become points in time. What is over already is no longer held where it was
+ * asked for at an earlier start (again), and else refused. */
+int live_begin(struct genv *e, bool again, struct err *err);
+/* Something must be served before the program is released. */
+bool live_is_needed(const struct genv *e);
+int live_serve_all(struct live *l, struct tender *t, struct err *err);
+int live_change(struct live *l, struct tender *t, uint16_t verb, struct rbuf *body,
+		const int *fds, size_t n_fds, struct str *reply, struct err *err);
+void live_lost(struct live *l, const char *slot, const char *why);
+
+#endif
