@@ -146,6 +146,7 @@ fresh() {
 	OPTS=("$@")
 	rm -rf tree place
 	mkdir -p tree/sub place
+	chmod 711 "$T/$ME" "$WORK" # who is inside has another number where root started it
 	echo hello >tree/file
 	echo deep >tree/sub/deep
 	ln -s file tree/link
@@ -173,7 +174,7 @@ has() { # WHAT FILE TEXT
 }
 # Inside, once: says a word and waits for its answer.
 # shellcheck disable=SC2016
-say='say() { n=$(grep -c "^done\|^refused" "$SAID"); echo "$*" >"$WORDS"
+say='say() { n=$(grep -c "^done\|^refused\|^ended" "$SAID"); echo "$*" >"$WORDS"
 	for i in $(seq 200); do [ "$(grep -c "^done\|^refused\|^ended" "$SAID")" -gt "$n" ] && return
 	sleep 0.02; done; echo "no answer to $*"; return 1; }
 '
