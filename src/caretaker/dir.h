@@ -106,8 +106,10 @@ struct dir {
 	char why_text[256];
 	struct slots nodes, handles;
 	struct node **buckets, *root;
-	uint32_t n_buckets, n_nodes, n_handles, trim_at, trim_hand;
-	bool trimming, prunes; /* prunes: the kernel does that by number */
+	uint32_t n_buckets, n_handles, trim_hand;
+	_Atomic uint32_t n_nodes, trim_at; /* also looked at without the lock */
+	bool trimming;
+	_Atomic bool prunes; /* prunes: the kernel does that by number */
 	struct worker workers[WORKERS_MAX + 1]; /* the last: for a cut, control.c */
 	uint32_t n_workers, idle;
 	struct care_stats stats;
