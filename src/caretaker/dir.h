@@ -3,6 +3,7 @@
  * dir.h - the parts of polder-caretaker-dir.
  *
  *	main-dir.c	the spec, giving up authority, the start
+ *	dir.c		the root, the chain
  *	control.c	the control channel, timers, the end
  *	cut.c		taking everything back
  *	serve.c		worker threads: requests of the kernel, admission, answers
@@ -34,6 +35,7 @@
 #define MAX_PAGES 256u
 #define DATA_MAX (MAX_PAGES * 4096u) /* of one read or write */
 #define IN_MAX (DATA_MAX + 8192u)
+#define OUT_HEAD 4096u /* before an answer's data, which so lies on a page */
 #define NOBODY 65534u
 
 /* A file that the kernel remembers: as long as it is here, fd keeps its inode number from
@@ -104,8 +106,10 @@ struct dir {
 	char why_text[256];
 	struct slots nodes, handles;
 	struct node **buckets, *root;
-	uint32_t n_buckets, n_nodes, n_handles, trim_at, trim_hand;
-	bool trimming, prunes; /* prunes: the kernel does that by number */
+	uint32_t n_buckets, n_handles, trim_hand;
+	_Atomic uint32_t n_nodes, trim_at; /* also looked at without the lock */
+	bool trimming;
+	_Atomic bool prunes; /* prunes: the kernel does that by number */
 	struct worker workers[WORKERS_MAX + 1]; /* the last: for a cut, control.c */
 	uint32_t n_workers, idle;
 	struct care_stats stats;
@@ -133,6 +137,13 @@ struct req {
 	bool silent; /* no answer */
 };
 
+/* ---- dir.c ---- */
+
+/* With .spec, .null and the limits set. PE_BAD, PE_REFUSED, -errno. */
+int dir_init(struct dir *d, struct err *err);
+/* Another thread wants the end. The first one's reason counts. */
+void dir_broken(struct dir *d, enum care_why why, const char *text);
+
 /* ---- serve.c ---- */
 
 int serve_more(struct dir *d); /* one more worker; -errno. Under lock */
@@ -141,7 +152,8 @@ void *serve_thread(void *worker);
 int req_before(struct req *r, enum care_act act);
 /* Tells the chain; returns error. error: negative. */
 int req_after(struct req *r, int error);
-void dir_broken(struct dir *d, enum care_why why, const char *text);
+/* One request of that many bytes, in w->in. */
+void serve_one(struct worker *w, size_t len);
 
 /* ---- node.c; under lock unless it says otherwise ---- */
 

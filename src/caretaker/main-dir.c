@@ -20,11 +20,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -100,67 +98,6 @@ static void keep_fds(const struct care_spec *s)
 		die("descriptors cannot be closed");
 }
 
-static int beneath(int root, const char *path)
-{
-	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-					   RESOLVE_NO_MAGICLINKS |
-					   (dir.cross ? 0 : RESOLVE_NO_XDEV) };
-
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-}
-
-/* The first listed is nearest the program: the last one chooses first. */
-static int enter_subdirs(const struct care_spec *s, int root, struct err *err)
-{
-	for (uint32_t i = s->n_takers; i-- > 0;) {
-		int fd;
-
-		if (s->takers[i].kind != CARE_SUBDIR)
-			continue;
-		fd = beneath(root, s->takers[i].arg);
-		if (fd < 0)
-			return err_sys(err,
-				       "the directory '%s' (subdir) cannot be entered",
-				       s->takers[i].arg);
-		(void)close(root);
-		root = fd;
-	}
-	return root;
-}
-
-static int enter_root(const struct care_spec *s, struct err *err)
-{
-	bool is_file = s->flags & CARE_IS_FILE;
-	struct stat st;
-	int root = enter_subdirs(s, s->root_fd, err);
-
-	if (root < 0)
-		return root;
-	if (fstat(root, &st) < 0)
-		return err_sys(err, "the root cannot be looked at");
-	if (is_file ? !S_ISREG(st.st_mode) : !S_ISDIR(st.st_mode))
-		return err_set(err, PE_BAD, "the root is no %s",
-			       is_file ? "regular file" : "directory");
-	return node_root(&dir, root, &st, err);
-}
-
-static int make_chain(const struct care_spec *s, struct err *err)
-{
-	struct care_taker t[CARE_MAX_CARETAKERS + 1];
-	uint32_t n = s->n_takers;
-
-	memcpy(t, s->takers, n * sizeof(t[0]));
-	if (s->flags & CARE_READ_ONLY)
-		t[n++] = (struct care_taker){ .kind = CARE_RO };
-	for (uint32_t i = 0; dir.passthrough && i < n; i++)
-		if (!taker_kind_of(t[i].kind)->past_open)
-			return err_set(err, PE_REFUSED,
-				       "passthrough goes past the caretaker %s",
-				       care_kind_name(t[i].kind));
-	return chain_new(&dir.chain, NULL, t, n, CARE_FRONT, &dir.host, err);
-}
-
 /* ---- giving up authority ---- */
 
 static int become(const struct care_spec *s, struct err *err)
@@ -204,24 +141,6 @@ static int confine(const struct care_spec *s, struct err *err)
 
 /* ---- the start ---- */
 
-static void cut_soon(void *of, enum care_why why)
-{
-	dir_broken(of, why, why == CARE_WHY_ONCE ? "its one opening (once) is over" : "");
-}
-
-void dir_broken(struct dir *d, enum care_why why, const char *text)
-{
-	const uint64_t one = 1;
-
-	(void)pthread_mutex_lock(&d->lock);
-	if (!d->why) {
-		d->why = why;
-		(void)snprintf(d->why_text, sizeof(d->why_text), "%s", text);
-	}
-	(void)pthread_mutex_unlock(&d->lock);
-	(void)!write(d->wake, &one, sizeof(one));
-}
-
 static int start(struct err *err)
 {
 	int r;
@@ -249,30 +168,6 @@ static void limits(void)
 	dir.trim_at = (uint32_t)dir.stats.nodes_limit / 2;
 }
 
-static int prepare(const struct care_spec *s, struct err *err)
-{
-	pthread_condattr_t attr;
-	int r;
-
-	dir.fuse = s->fuse_fd;
-	dir.ctl = s->ctl_fd;
-	dir.cross = s->flags & CARE_CROSS;
-	dir.passthrough = s->flags & CARE_PASSTHROUGH;
-	dir.host = (struct taker_host){ &dir, cut_soon, control_tell };
-	(void)pthread_mutex_init(&dir.lock, NULL);
-	(void)pthread_mutex_init(&dir.tell_lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&dir.change, &attr);
-	dir.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	dir.proc = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir.wake < 0 || dir.proc < 0)
-		return err_sys(err, "/proc is needed");
-	dir.prunes = true;
-	r = make_chain(s, err);
-	return r == 0 ? enter_root(s, err) : r;
-}
-
 int main(int argc, char **argv)
 {
 	const struct sigaction kick = { .sa_handler = kicked },
@@ -292,7 +187,7 @@ int main(int argc, char **argv)
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	(void)umask(0);
 	limits();
-	r = prepare(&dir.spec, &err);
+	r = dir_init(&dir, &err);
 	if (r == 0)
 		r = become(&dir.spec, &err);
 	if (r == 0)

@@ -47,7 +47,6 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#define OUT_HEAD 4096u /* before an answer's data, which so lies on a page */
 #define NAME_MAX_ 255u
 
 /* ---- the calls ---- */
@@ -491,8 +490,7 @@ static bool unanswered(struct dir *d, const struct fuse_in_header *h, size_t len
 	}
 }
 
-/* One that has been read. */
-static void serve_one(struct worker *w, size_t len)
+void serve_one(struct worker *w, size_t len)
 {
 	struct req r = {
 		.d = w->d, .w = w, .h = (const void *)w->in, .out = w->out + OUT_HEAD

@@ -92,7 +92,9 @@ static int check_fds(const struct care_spec *s, struct err *err)
 	const int32_t fd[] = { s->fuse_fd, s->root_fd, s->ctl_fd, s->log_fd };
 
 	for (size_t i = 0; i < ARRAY_LEN(fd); i++) {
-		if (fd[i] < FIRST_FD && (i < 2 || fd[i] != -1))
+		bool none = fd[i] == -1;
+
+		if (none ? i < 2 : fd[i] < FIRST_FD)
 			return err_set(err, PE_BAD,
 				       "a descriptor of the spec is missing or below 3");
 		for (size_t j = 0; j < i; j++)
@@ -177,11 +179,30 @@ int care_spec_decode(struct care_spec *ret, const void *buf, size_t len, struct 
 
 /* ---- messages ---- */
 
-#define N_STATS (sizeof(struct care_stats) / sizeof(uint64_t))
-
-static void stats_words(const struct care_stats *s, uint64_t w[static N_STATS])
+static void put_stats(struct str *out, const struct care_stats *s)
 {
-	memcpy(w, s, sizeof(*s));
+	put_u64(out, s->nodes);
+	put_u64(out, s->nodes_max);
+	put_u64(out, s->nodes_limit);
+	put_u64(out, s->nodes_refused);
+	put_u64(out, s->handles);
+	put_u64(out, s->requests);
+	put_u64(out, s->denied);
+	put_u64(out, s->bytes_read);
+	put_u64(out, s->bytes_written);
+}
+
+static void get_stats(struct rbuf *r, struct care_stats *s)
+{
+	s->nodes = get_u64(r);
+	s->nodes_max = get_u64(r);
+	s->nodes_limit = get_u64(r);
+	s->nodes_refused = get_u64(r);
+	s->handles = get_u64(r);
+	s->requests = get_u64(r);
+	s->denied = get_u64(r);
+	s->bytes_read = get_u64(r);
+	s->bytes_written = get_u64(r);
 }
 
 static bool is_zero(const void *p, size_t n)
@@ -270,8 +291,6 @@ static int msg_check(const struct care_msg *m, struct err *err)
 
 void care_msg_encode(const struct care_msg *m, struct str *out)
 {
-	uint64_t w[N_STATS];
-
 	put_u32(out, MSG_MAGIC);
 	put_u16(out, CARE_VERSION);
 	put_u16(out, m->verb);
@@ -282,9 +301,7 @@ void care_msg_encode(const struct care_msg *m, struct str *out)
 	put_u8(out, m->what);
 	put_u32(out, m->invalidated);
 	put_u32(out, m->unfinished);
-	stats_words(&m->stats, w);
-	for (size_t i = 0; i < N_STATS; i++)
-		put_u64(out, w[i]);
+	put_stats(out, &m->stats);
 	put_u8(out, m->logged.act);
 	put_u8(out, m->logged.denied);
 	put_u32(out, m->logged.error);
@@ -298,8 +315,6 @@ void care_msg_encode(const struct care_msg *m, struct str *out)
 
 static void read_msg(struct rbuf *r, struct care_msg *m)
 {
-	uint64_t w[N_STATS];
-
 	m->verb = get_u16(r);
 	m->seq = get_u32(r);
 	m->generation = get_u64(r);
@@ -308,9 +323,7 @@ static void read_msg(struct rbuf *r, struct care_msg *m)
 	m->what = get_u8(r);
 	m->invalidated = get_u32(r);
 	m->unfinished = get_u32(r);
-	for (size_t i = 0; i < N_STATS; i++)
-		w[i] = get_u64(r);
-	memcpy(&m->stats, w, sizeof(w));
+	get_stats(r, &m->stats);
 	m->logged.act = get_u8(r);
 	m->logged.denied = get_u8(r);
 	m->logged.error = get_u32(r);

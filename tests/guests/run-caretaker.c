@@ -9,7 +9,8 @@
  *	-f WORD		ro, cross, passthrough: flags of the spec; leak: keep a copy of the
  *			FUSE descriptor, as nobody should
  *	-w FIFO		words for the caretaker are read from it, a line each:
- *			cut, stats, front KIND[=ARG], behind KIND[=ARG], stale, damaged, kill
+ *			cut, stats, front KIND[=ARG], behind KIND[=ARG], stale, damaged, kill,
+ *			stop, cont
  *	-o FILE		what it says is appended there, a line each
  *	-p PROGRAM	instead of polder-caretaker-dir
  */
@@ -286,6 +287,22 @@ static bool hear(int ctl)
 	return true;
 }
 
+/* Words that are signals. */
+static bool to_server(const char *word)
+{
+	static const struct {
+		const char *word;
+		int sig;
+	} words_of[] = { { "kill", SIGKILL }, { "stop", SIGSTOP }, { "cont", SIGCONT } };
+
+	for (size_t i = 0; i < ARRAY_LEN(words_of); i++)
+		if (strcmp(words_of[i].word, word) == 0) {
+			(void)kill(server, words_of[i].sig);
+			return true;
+		}
+	return false;
+}
+
 static void say(int ctl, char *word)
 {
 	static uint32_t seq;
@@ -295,10 +312,8 @@ static void say(int ctl, char *word)
 
 	if (rest)
 		*rest++ = '\0';
-	if (strcmp(word, "kill") == 0) {
-		(void)kill(server, SIGKILL);
+	if (to_server(word))
 		return;
-	}
 	(void)clock_gettime(CLOCK_MONOTONIC, &begun);
 	m.verb = strcmp(word, "cut") == 0 ? CARE_CUT : CARE_STATS;
 	if (rest) {

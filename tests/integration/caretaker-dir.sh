@@ -146,6 +146,7 @@ fresh() {
 	OPTS=("$@")
 	rm -rf tree place
 	mkdir -p tree/sub place
+	chmod 711 "$T/$ME" "$WORK" # who is inside has another number where root started it
 	echo hello >tree/file
 	echo deep >tree/sub/deep
 	ln -s file tree/link
@@ -173,7 +174,7 @@ has() { # WHAT FILE TEXT
 }
 # Inside, once: says a word and waits for its answer.
 # shellcheck disable=SC2016
-say='say() { n=$(grep -c "^done\|^refused" "$SAID"); echo "$*" >"$WORDS"
+say='say() { n=$(grep -c "^done\|^refused\|^ended" "$SAID"); echo "$*" >"$WORDS"
 	for i in $(seq 200); do [ "$(grep -c "^done\|^refused\|^ended" "$SAID")" -gt "$n" ] && return
 	sleep 0.02; done; echo "no answer to $*"; return 1; }
 '
@@ -450,6 +451,31 @@ cuts() {
 	check_said "how much was read" 'read [1-9]'
 }
 
+# A grant of a grant: when the outer server stands still, the inner one is held up by its host.
+hung_host() {
+	[ "$ME" = user ] || return 0
+	big_tree
+	mkdir -p "$S/place2"
+	chmod 777 "$S/place2"
+	rm -f "$S/said2" "$S/words2"
+	: >"$S/said2"
+	mkfifo "$S/words2"
+	chmod 666 "$S/said2" "$S/words2"
+	cat >"$S/inner" <<-SH
+		exec 3<big; head -c 10 <&3 >/dev/null; (tail -c 10 big; echo status \$?) 2>&1 &
+		echo stop >$WORDS; sleep 0.3; tail -c 300000 second 2>&1 & sleep 0.3
+		SAID=$S/said2 WORDS=$S/words2
+		$say
+		say cut; cat file <&3 2>&1; grep '^done' \$SAID; echo cont >$WORDS; wait
+	SH
+	chmod 644 "$S/inner"
+	check_out "a cut waits for no host that hangs" 'not connected' care \
+		run-caretaker -o "$S/said2" -w "$S/words2" . "$S/place2" bash "$S/inner"
+	check_out "it is complete, and says that something was held up" \
+		'done 1 what 1 invalidated [0-9]+ unfinished [1-9]' cat "$S/said2"
+	rm -rf "$S/place2"
+}
+
 # ---- caretakers ----
 
 caretaker_ro() {
@@ -711,6 +737,7 @@ all() {
 	edits
 	races
 	cuts
+	hung_host
 	caretaker_ro
 	caretaker_subdir
 	caretaker_hide
