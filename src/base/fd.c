@@ -2,6 +2,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -298,6 +299,20 @@ int fd_close_but(const int *keep, size_t n)
 		from = (unsigned)keep[i] + 1;
 	}
 	return r == 0 ? close_from(from, ~0U) : r;
+}
+
+void fd_close_foreign(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+
+	for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
+		uint64_t fd;
+
+		if (str_to_u64(e->d_name, &fd) && fd > 2 && fcntl((int)fd, F_GETFD) == 0)
+			(void)close((int)fd);
+	}
+	if (dir)
+		(void)closedir(dir);
 }
 
 void fd_close_list(const int *fds, size_t n)

@@ -73,6 +73,10 @@ int fd_dup_above(int fd, int min);
 /* Closes every descriptor but keep[0..n), which must be ascending. 0 or -errno. */
 int fd_close_but(const int *keep, size_t n);
 
+/* Closes every descriptor above 2 that is not close-on-exec: ours are, from their birth,
+ * and the others came with the program's start. */
+void fd_close_foreign(void);
+
 void fd_close_list(const int *fds, size_t n);
 
 #endif

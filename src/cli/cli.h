@@ -30,8 +30,9 @@ int cli_hand_over_to(const char *program, char **argv);
 
 /* ---- options ---- */
 
+/* No pointers: see struct source_kind. */
 struct cli_option {
-	const char *name; /* "mem" for --mem, "r" for -r */
+	char name[14]; /* "mem" for --mem, "r" for -r */
 	bool takes_value;
 	int key;
 };

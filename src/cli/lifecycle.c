@@ -95,7 +95,7 @@ static int stop_one(struct cli_state *st, struct reg_entry *e, void *arg, struct
 static bool signal_number(const char *word, int *ret)
 {
 	static const struct {
-		const char *name;
+		char name[8];
 		int number;
 	} names[] = { { "HUP", SIGHUP },   { "INT", SIGINT },   { "QUIT", SIGQUIT },
 		      { "TERM", SIGTERM }, { "KILL", SIGKILL }, { "USR1", SIGUSR1 },

@@ -503,7 +503,7 @@ static int parse_source(struct binding *b, const char *word, const struct path_b
 			struct err *err)
 {
 	static const struct {
-		const char *name;
+		char name[8];
 		enum source source;
 	} plain[] = { { "own", SRC_OWN }, { "null", SRC_NULL }, { "fake", SRC_FAKE } };
 

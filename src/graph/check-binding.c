@@ -185,7 +185,7 @@ static void check_source(struct check *c, const struct binding *b)
 	bool is_root = b->iface == IF_DIR && streq(b->slot, "/");
 	const struct source_kind *k =
 		kind_source(b->program, b->iface, is_root, b->source);
-	const char *missing = need_missing(k->need, c->facts);
+	const char *missing = need_missing((enum need)k->need, c->facts);
 
 	if (slot_device(b->slot) && !program_is_unikernel(b->program)) {
 		ERROR(c, b->pos, NULL,
@@ -206,14 +206,15 @@ static void check_source(struct check *c, const struct binding *b)
 		return;
 	if (k->refused) {
 		ERROR(c, b->pos, NULL, "\"%s\" cannot be %s: %s", b->slot,
-		      source_name(b->source), k->refused);
+		      source_name(b->source), k->text);
 		return;
 	}
 	if (missing)
 		ERROR(c, b->pos, NULL, "\"%s\" cannot be %s: %s", b->slot,
 		      source_name(b->source), missing);
 	if (k->weak)
-		WARN(c, b->pos, NULL, "%s", k->weak);
+		WARN(c, b->pos, NULL, "%s",
+		     kind_warning(b->program, b->iface, b->source));
 	check_enforced(c, b);
 	check_source_options(c, b);
 }

@@ -51,7 +51,7 @@ static void check_below(struct check *c, struct pos pos, const struct limits *l,
 			const struct limits *upper, const char *whose)
 {
 	static const struct {
-		const char *name;
+		char name[8];
 		size_t offset;
 	} each[] = { { "mem", offsetof(struct limits, mem_bytes) },
 		     { "cpu", offsetof(struct limits, cpu_percent) },

@@ -108,12 +108,10 @@ struct enforcement binding_enforcement(const struct binding *b,
 	enum source source = b->unbound ? SRC_NULL : b->source;
 	bool is_root = b->iface == IF_DIR && streq(b->slot, "/");
 	const struct source_kind *k = kind_source(b->program, b->iface, is_root, source);
-	struct enforcement e = { k->how, k->cut, false };
+	struct enforcement e = { k->text, (enum cut)k->cut, false };
 
-	if (k->refused) {
-		e.how = k->refused;
+	if (k->refused)
 		return e;
-	}
 	if (binding_needs_caretaker(b))
 		enforce_caretaker(b, &e);
 	else if (is_tree(b))

@@ -14,13 +14,13 @@
 #define EVERY_IFACE ((1u << IF_COUNT) - 1)
 #define EVERY_SOURCE ((1u << SRC_COUNT) - 1)
 
-#define GIVEN(strength, text)                                                            \
+#define GIVEN(strength, sentence)                                                        \
 	{                                                                                \
-		.cut = CUT_##strength, .how = text                                       \
+		.cut = CUT_##strength, .text = sentence                                  \
 	}
-#define REFUSED(text)                                                                    \
+#define REFUSED(sentence)                                                                \
 	{                                                                                \
-		.refused = text                                                          \
+		.refused = true, .text = sentence                                        \
 	}
 
 #define NO_STORE REFUSED("store: comes with the store, which this version does not have")
@@ -71,10 +71,8 @@ static const struct source_kind linux_sources[IF_COUNT][SRC_COUNT] = {
 				       "the router, which this version does not have; null "
 				       "and host are there"),
 		[SRC_HOST] = { .cut = CUT_RESTART,
-			       .how = "the host's own network stack, shared",
-			       .weak = "net=host shares the host's own network stack: every "
-				       "address, port and listener of the host can be "
-				       "reached, and nothing filters it" },
+			       .text = "the host's own network stack, shared",
+			       .weak = true },
 		[SRC_STORE] = REFUSED("a network cannot come out of a store"),
 		[SRC_ENV] = REFUSED("a link between environments comes with the router, "
 				    "which this version does not have; expose a socket"),
@@ -84,7 +82,7 @@ static const struct source_kind linux_sources[IF_COUNT][SRC_COUNT] = {
 	},
 	[IF_CLOCK] = {
 		[SRC_OWN] = { .cut = CUT_RESTART, .need = NEED_TIMENS,
-			      .how = "a time namespace: monotonic and boottime shifted, the "
+			      .text = "a time namespace: monotonic and boottime shifted, the "
 				     "wall clock stays the host's" },
 		[SRC_PARENT] = GIVEN(RESTART, "the host's clocks"),
 		[SRC_HOST] = REFUSED("the host's clock is clock=parent"),
@@ -92,7 +90,7 @@ static const struct source_kind linux_sources[IF_COUNT][SRC_COUNT] = {
 		[SRC_ENV] = REFUSED("an environment exposes directories and sockets, not "
 				    "clocks"),
 		[SRC_NULL] = { .cut = CUT_RESTART, .need = NEED_TIMENS,
-			       .how = "a time namespace: monotonic and boottime begin at "
+			       .text = "a time namespace: monotonic and boottime begin at "
 				      "zero, the wall clock stays the host's" },
 		[SRC_FAKE] = REFUSED("a time namespace cannot change the wall clock, so a "
 				     "Linux program cannot be given a start of its own; "
@@ -327,7 +325,7 @@ static const struct caretaker_kind caretakers[] = {
 	{ "ask", ARG_TEXT, EVERY_IFACE, 0 },
 };
 
-static const char *const arg_likes[] = {
+static const char arg_likes[][96] = {
 	[ARG_NONE] = "nothing after it",
 	[ARG_BYTES] = "a size, as 64K or 1G",
 	[ARG_SHIFT] = "a duration, as 1h, 30m or -10s",
@@ -357,6 +355,13 @@ const struct source_kind *kind_source(enum program_kind program, enum iface ifac
 {
 	return is_root ? &programs[program].root[source] :
 			 &programs[program].sources[iface][source];
+}
+
+const char *kind_warning(enum program_kind program, enum iface iface, enum source source)
+{
+	assert(program == PROGRAM_LINUX && iface == IF_NET && source == SRC_HOST);
+	return "net=host shares the host's own network stack: every address, port and "
+	       "listener of the host can be reached, and nothing filters it";
 }
 
 /* Of one that is not told yet, any interface of a device; and a device's are a

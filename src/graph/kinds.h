@@ -36,16 +36,18 @@ enum arg {
 /* What a source asks of the kernel and the user. */
 enum need { NEED_NOTHING, NEED_TIMENS, NEED_COUNT };
 
+/* Texts and no pointers to texts, in this table of hundreds: a program that is loaded
+ * anywhere has every page of them of its own, for as long as a supervisor is there. */
 struct source_kind {
-	const char *refused; /* NULL: it can be given */
-	const char *how;
-	const char *weak; /* a warning; NULL: none */
-	enum cut cut;
-	enum need need;
+	bool refused;   /* text says why it cannot be given; else how it is */
+	bool weak;      /* there is a warning: kind_warning */
+	uint8_t cut;    /* enum cut */
+	uint8_t need;   /* enum need */
+	char text[172]; /* "": nobody has thought of it */
 };
 
 struct option_kind {
-	const char *name;
+	char name[12];
 	enum arg arg;
 	unsigned ifaces;   /* 1 << IF_… */
 	unsigned sources;  /* 1 << SRC_… that it belongs to */
@@ -53,7 +55,7 @@ struct option_kind {
 };
 
 struct caretaker_kind {
-	const char *name;
+	char name[8];
 	enum arg arg;
 	unsigned ifaces; /* where it has a meaning at all */
 	unsigned there;  /* where it can be had; elsewhere it is a word of the design */
@@ -62,6 +64,8 @@ struct caretaker_kind {
 /* The slot "/" has a row of its own. */
 const struct source_kind *kind_source(enum program_kind program, enum iface iface,
 				      bool is_root, enum source source);
+/* Of a source that is weak. */
+const char *kind_warning(enum program_kind program, enum iface iface, enum source source);
 /* The row that fits b best: its program's, its interface's (any of a device's while
  * nobody knows which), its source's. NULL: there is none for that interface. */
 const struct option_kind *kind_option(const struct binding *b, const char *name);

@@ -4,21 +4,21 @@
 
 #include <assert.h>
 
-static const char *const iface_names[] = {
+static const char iface_names[][12] = {
 	[IF_CONSOLE] = "console",   [IF_DIR] = "dir",       [IF_VOLUME] = "volume",
 	[IF_NET] = "net",           [IF_CLOCK] = "clock",   [IF_ENTROPY] = "entropy",
 	[IF_IDENTITY] = "identity", [IF_SOCKET] = "socket", [IF_SPAWN] = "spawn",
 };
 static_assert(ARRAY_LEN(iface_names) == IF_COUNT, "every interface has a name");
 
-static const char *const source_names[] = {
+static const char source_names[][8] = {
 	[SRC_OWN] = "own",     [SRC_PARENT] = "parent", [SRC_HOST] = "host",
 	[SRC_STORE] = "store", [SRC_ENV] = "env",       [SRC_NULL] = "null",
 	[SRC_FAKE] = "fake",
 };
 static_assert(ARRAY_LEN(source_names) == SRC_COUNT, "every source has a name");
 
-static const char *const cut_names[] = {
+static const char cut_names[][12] = {
 	[CUT_COMPLETE] = "complete",
 	[CUT_NEW_USES] = "new-uses",
 	[CUT_RESTART] = "restart",

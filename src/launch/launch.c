@@ -31,6 +31,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/stack.h"
 #include "launch/client.h"
 #include "launch/live-internal.h"
 #include "launch/uids.h"
@@ -49,7 +50,8 @@ struct start {
 	struct server_ctx cx;
 	struct live live;
 	struct sandbox sandbox;
-	char programs[512], own_dirs[PLACES_PATH_MAX + 64], cgroups[512], cgroup_name[17];
+	char programs[512], cgroups[512], cgroup_name[17];
+	char *own_dirs; /* NULL: in memory */
 	int uid_fd, log_dir, notify_fd;
 	int skeleton; /* keeps the /etc that is mounted */
 	int ready_fd;
@@ -179,7 +181,7 @@ static int take_uids(struct start *st, struct err *err)
 /* A kept environment's own directories, home and log live in the data directory. */
 static int open_kept(struct start *st, struct err *err)
 {
-	char hex[REG_ID_HEX], link[64];
+	char link[64], path[PLACES_PATH_MAX];
 	ssize_t n;
 	int r;
 
@@ -187,19 +189,18 @@ static int open_kept(struct start *st, struct err *err)
 		st->log_dir = fcntl(st->held.dirfd, F_DUPFD_CLOEXEC, 3);
 		return 0;
 	}
-	reg_id_hex(&st->held.id, hex);
 	r = registry_open_kept(st->l->reg, &st->held.id, &st->log_dir, err);
 	if (r != 0)
 		return r;
 	if (mkdirat(st->log_dir, "dirs", 0700) < 0 && errno != EEXIST)
 		return err_sys(err, "cannot make the environment's own directories");
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", st->log_dir);
-	n = readlink(link, st->own_dirs, sizeof(st->own_dirs) - 8);
+	n = readlink(link, path, sizeof(path));
 	if (n <= 0)
 		return err_sys(err, "cannot find the environment's own directories");
-	(void)snprintf(st->own_dirs + n, 8, "/dirs");
+	st->own_dirs = str_printf("%.*s/dirs", (int)n, path);
 	st->cx.own_dirs = st->own_dirs;
-	return 0;
+	return st->own_dirs ? 0 : err_oom(err);
 }
 
 /* Readiness by notification: a socket of the tender's, and NOTIFY_SOCKET inside. */
@@ -366,58 +367,12 @@ static int prepare(struct start *st, struct err *err)
 	return r;
 }
 
-/* What a sinkhole has swallowed so far stands beside what it is. */
-static void write_enforced(const struct binding *b, const char *how,
-			   const struct unikernel *u, struct str *out)
-{
-	const char *device = slot_device(b->slot);
-
-	str_add(out, how);
-	for (size_t i = 0; u && device && i < u->n_nets; i++)
-		if (u->net[i].kind == NET_SINK && streq(u->net[i].name, device))
-			str_addf(out, ": %llu frames, %llu bytes",
-				 (unsigned long long)u->net[i].frames,
-				 (unsigned long long)u->net[i].bytes);
-}
-
-/* u: of one that runs; NULL otherwise. */
-static void slots_json(const struct genv *e, const struct unikernel *u, struct json *out)
-{
-	struct host_facts facts;
-
-	host_facts_probe(&facts);
-	json_open(out, '[');
-	for (size_t i = 0; i < e->n_bindings; i++) {
-		const struct binding *b = &e->bindings[i];
-		struct enforcement en = binding_enforcement(b, &facts);
-		auto_str text = STR_INIT, how = STR_INIT;
-
-		binding_write(b, &text);
-		write_enforced(b, en.how, u, &how);
-		json_open(out, '{');
-		json_kstr(out, "slot", b->slot);
-		json_kstr(out, "interface", iface_name(b->iface));
-		json_kstr(out, "asked", str_text(&text));
-		json_kbool(out, "implied", b->implied);
-		json_kstr(out, "enforced", str_text(&how));
-		json_kstr(out, "cut", cut_name(en.cut));
-		json_kbool(out, "weaker", en.weaker);
-		json_close(out, '}');
-	}
-	json_close(out, ']');
-}
-
-void launch_slots_json(const struct genv *e, struct json *out)
-{
-	slots_json(e, NULL, out);
-}
-
 static void status(void *userdata, struct str *out)
 {
 	struct start *st = userdata;
 	struct json j = JSON_INIT(out);
 
-	slots_json(st->l->env, st->unikernel, &j);
+	launch_running_json(st->l->env, st->unikernel, &j);
 }
 
 static bool on_host_path(const char *name, char *ret, size_t size)
@@ -584,6 +539,7 @@ static void release(struct start *st)
 	unikernel_free(st->unikernel);
 	live_fini(&st->live);
 	free(st->exposes);
+	free(st->own_dirs);
 	fd_close_list((int[]){ st->uid_fd, st->log_dir, st->notify_fd, st->skeleton }, 4);
 	reg_held_fini(&st->held);
 }
@@ -778,12 +734,22 @@ static void tell_end(int fd, int status_)
 	(void)fd_write_all(fd, str_text(&out), out.len, NULL);
 }
 
-_Noreturn static void tend_in_background(struct start *st)
+/* What a tender in the background works with is not on the stack, which it leaves. */
+struct background {
+	struct launch l;
+	struct start st;
+	int await_fd; /* the starter's end of ready_fd */
+};
+
+static void tend_in_background(void *userdata)
 {
-	struct err err = ERR_INIT;
+	static struct err err; /* of zeroes that nobody has touched yet */
+	struct background *b = userdata;
+	struct start *st = &b->st;
 	int status_ = 0, code = 125, r;
 
 	(void)prctl(PR_SET_NAME, "polder-tender");
+	(void)close(b->await_fd);
 	leave_terminal(st->l->env);
 	r = run_tender(st, true, &status_, &code, &err);
 	(void)conclude(st, r == 0, status_, NULL);
@@ -812,46 +778,78 @@ static int await_start(int fd, int *ret_code, struct err *err)
 	return err_set(err, PE_REFUSED, "%s", ready.text);
 }
 
-int launch_background(const struct launch *l, struct launched *ret, int *ret_code,
-		      struct err *err)
+static struct background *background_new(const struct launch *l)
 {
-	struct start st = start_init(l);
-	int pipefd[2], r;
+	struct background *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->l = *l;
+	b->st = start_init(&b->l);
+	return b;
+}
+
+static pid_t fork_tender(struct background *b)
+{
 	pid_t child;
 
-	*ret_code = 125;
-	if (pipe2(pipefd, O_CLOEXEC) < 0)
-		return err_sys(err, "cannot make a pipe");
-	r = live_begin(l->env, l->again != NULL, err);
-	if (r == 0)
-		r = prepare(&st, err);
-	if (r != 0) {
-		(void)conclude(&st, false, 0, NULL);
-		release(&st);
-		fd_close_list(pipefd, 2);
-		return r;
-	}
-	ret->id = st.held.id;
-	ret->generation = st.held.generation;
-	st.ready_fd = pipefd[1];
+	if (b->st.unikernel)
+		return stack_fork(tend_in_background, b);
 	child = fork();
-	if (child == 0) {
-		(void)close(pipefd[0]);
-		tend_in_background(&st);
-	}
-	(void)close(pipefd[1]);
+	if (child == 0)
+		tend_in_background(b);
+	return child;
+}
+
+/* Once all is prepared. take_pipe: by which the tender tells how its start went. */
+static int start_tender(struct background *b, const int *take_pipe, int *ret_code,
+			struct err *err)
+{
+	pid_t child;
+	int r;
+
+	fd_close_foreign(); /* it would hold them open, and have a table that has room */
+	b->await_fd = take_pipe[0];
+	b->st.ready_fd = take_pipe[1];
+	child = fork_tender(b);
+	(void)close(take_pipe[1]);
 	if (child < 0)
 		r = err_sys(err, "cannot fork");
 	else
-		r = await_start(pipefd[0], ret_code, err);
-	(void)close(pipefd[0]);
+		r = await_start(take_pipe[0], ret_code, err);
+	(void)close(take_pipe[0]);
 	if (r != 0 && child > 0) { /* it clears up after itself; wait for that */
 		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 			;
 		if (*ret_code == 127)
-			hint_not_found(l->env, err);
+			hint_not_found(b->l.env, err);
 	}
-	release(&st);
+	return r;
+}
+
+int launch_background(const struct launch *l, struct launched *ret, int *ret_code,
+		      struct err *err)
+{
+	auto_free struct background *b = background_new(l);
+	int pipefd[2], r;
+
+	*ret_code = 125;
+	if (!b)
+		return err_oom(err);
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	r = live_begin(l->env, l->again != NULL, err);
+	if (r == 0)
+		r = prepare(&b->st, err);
+	if (r == 0) {
+		ret->id = b->st.held.id;
+		ret->generation = b->st.held.generation;
+		r = start_tender(b, pipefd, ret_code, err);
+	} else {
+		(void)conclude(&b->st, false, 0, NULL);
+		fd_close_list(pipefd, 2);
+	}
+	release(&b->st);
 	return r;
 }
 

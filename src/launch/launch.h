@@ -80,6 +80,10 @@ int record_load(struct registry *reg, const struct reg_id *id, struct graph *g,
 
 /* Every slot: asked, enforced, cut strength. */
 void launch_slots_json(const struct genv *e, struct json *out);
+/* The same of one that runs; u: NULL for a Linux program. */
+struct unikernel;
+void launch_running_json(const struct genv *e, const struct unikernel *u,
+			 struct json *out);
 
 /* Removes cgroups of an environment whose tender died; for registry_on_cleanup. */
 int launch_cleanup(void *unused, const struct reg_entry *e, struct err *err);

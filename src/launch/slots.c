@@ -9,8 +9,60 @@
 #include "launch/client.h"
 #include "launch/launch.h"
 #include "launch/verbs.h"
+#include "sandbox/facts.h"
+#include "server/unikernel.h"
 
 #define ROWS_MAX 65536u
+
+/* ---- what the tender tells ---- */
+
+/* What a sinkhole has swallowed so far stands beside what it is. */
+static void write_enforced(const struct binding *b, const char *how,
+			   const struct unikernel *u, struct str *out)
+{
+	const char *device = slot_device(b->slot);
+
+	str_add(out, how);
+	for (size_t i = 0; u && device && i < u->n_nets; i++)
+		if (u->net[i].kind == NET_SINK && streq(u->net[i].name, device))
+			str_addf(out, ": %llu frames, %llu bytes",
+				 (unsigned long long)u->net[i].frames,
+				 (unsigned long long)u->net[i].bytes);
+}
+
+void launch_running_json(const struct genv *e, const struct unikernel *u,
+			 struct json *out)
+{
+	struct host_facts facts;
+
+	host_facts_probe(&facts);
+	json_open(out, '[');
+	for (size_t i = 0; i < e->n_bindings; i++) {
+		const struct binding *b = &e->bindings[i];
+		struct enforcement en = binding_enforcement(b, &facts);
+		auto_str text = STR_INIT, how = STR_INIT;
+
+		binding_write(b, &text);
+		write_enforced(b, en.how, u, &how);
+		json_open(out, '{');
+		json_kstr(out, "slot", b->slot);
+		json_kstr(out, "interface", iface_name(b->iface));
+		json_kstr(out, "asked", str_text(&text));
+		json_kbool(out, "implied", b->implied);
+		json_kstr(out, "enforced", str_text(&how));
+		json_kstr(out, "cut", cut_name(en.cut));
+		json_kbool(out, "weaker", en.weaker);
+		json_close(out, '}');
+	}
+	json_close(out, ']');
+}
+
+void launch_slots_json(const struct genv *e, struct json *out)
+{
+	launch_running_json(e, NULL, out);
+}
+
+/* ---- and what is read of it ---- */
 
 static int told_by_tender(struct registry *reg, const struct reg_entry *e,
 			  struct str *ret, struct err *err)

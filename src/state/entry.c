@@ -2,7 +2,7 @@
 #include "state/le.h"
 #include "state/registry-internal.h"
 
-static const char *const state_names[] = {
+static const char state_names[][12] = {
 	[REG_CREATED] = "created", [REG_STARTING] = "starting", [REG_RUNNING] = "running",
 	[REG_PAUSED] = "paused",   [REG_STOPPED] = "stopped",
 };

@@ -45,7 +45,7 @@ int kept_open(struct registry *reg, bool make, int *ret_fd, struct err *err)
 	if (make) {
 		auto_fd made = -1;
 
-		r = places_open_data(&reg->places, &made, err);
+		r = places_open_data(reg->places.data, &made, err);
 		if (r != 0)
 			return r;
 		if (mkdirat(made, "env", 0700) < 0 && errno != EEXIST)

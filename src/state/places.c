@@ -206,22 +206,22 @@ static int make_with_parents(const char *path)
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-int places_open_data(const struct places *p, int *ret_fd, struct err *err)
+int places_open_data(const char *data, int *ret_fd, struct err *err)
 {
-	auto_fd fd = open_dir(p->data, 0);
+	auto_fd fd = open_dir(data, 0);
 	int r;
 
 	if (fd == -ENOENT) {
-		r = make_with_parents(p->data);
-		fd = r < 0 ? r : open_dir(p->data, 0);
+		r = make_with_parents(data);
+		fd = r < 0 ? r : open_dir(data, 0);
 	}
 	if (fd < 0)
 		return err_set(err, PE_REFUSED,
 			       "'%s', where environments with a name are "
 			       "kept, cannot be used (%s): set POLDER_DATA_DIR or "
 			       "XDG_DATA_HOME",
-			       p->data, strerror(-fd));
-	r = check_ours(fd, p->data, "POLDER_DATA_DIR", err);
+			       data, strerror(-fd));
+	r = check_ours(fd, data, "POLDER_DATA_DIR", err);
 	if (r != 0)
 		return r;
 	*ret_fd = TAKE_FD(fd);

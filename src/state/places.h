@@ -36,8 +36,8 @@ int places_init(struct places *p, struct err *err);
  */
 int places_open_run(const struct places *p, int *ret_fd, struct err *err);
 
-/* The data directory, made with its parents on demand; the same checks. */
-int places_open_data(const struct places *p, int *ret_fd, struct err *err);
+/* The data directory (places.data), made with its parents on demand; the same checks. */
+int places_open_data(const char *data, int *ret_fd, struct err *err);
 
 /* The configuration, never made: PE_NOTFOUND without a sentence where there is none. */
 int places_open_config(const struct places *p, int *ret_fd, struct err *err);

@@ -77,7 +77,9 @@ int reg_table_write(void *userdata, struct journal_writer *w, struct err *err);
 /* ---- registry.c ---- */
 
 struct registry {
-	struct places places;
+	struct {
+		char *run, *data;
+	} places; /* not as the caller's: a supervisor keeps these */
 	int rundir;
 	struct journal journal;
 	struct str notes;

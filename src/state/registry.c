@@ -66,16 +66,20 @@ int registry_open(struct registry **ret, const struct places *places, struct err
 
 	if (!reg)
 		return err_oom(err);
-	reg->places = *places;
-	r = places_open_run(places, &reg->rundir, err);
+	reg->rundir = -1;
+	reg->places.run = strdup(places->run);
+	reg->places.data = strdup(places->data);
+	r = reg->places.run && reg->places.data ?
+		    places_open_run(places, &reg->rundir, err) :
+		    err_oom(err);
+	journal_init(&reg->journal, reg->rundir);
 	if (r != 0) {
-		free(reg);
+		registry_close(reg);
 		return r;
 	}
 	/* In /tmp old files are removed, but not below a directory that is locked. */
 	if (places->run_is_shared)
 		(void)flock(reg->rundir, LOCK_SH | LOCK_NB);
-	journal_init(&reg->journal, reg->rundir);
 	*ret = reg;
 	return 0;
 }
@@ -85,7 +89,10 @@ void registry_close(struct registry *reg)
 	if (!reg)
 		return;
 	journal_fini(&reg->journal);
-	(void)close(reg->rundir);
+	if (reg->rundir >= 0)
+		(void)close(reg->rundir);
+	free(reg->places.run);
+	free(reg->places.data);
 	str_fini(&reg->notes);
 	free(reg->notes_out);
 	free(reg);

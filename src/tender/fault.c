@@ -34,7 +34,7 @@ static const char *reason(const siginfo_t *si)
 }
 
 static const struct {
-	const char *name;
+	char name[8];
 	size_t at;
 } registers[] = {
 #define REG(r)                                                                           \

@@ -18,7 +18,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -26,10 +25,8 @@
 #include <time.h>
 
 #include "base/fd.h"
+#include "base/stack.h"
 #include "tender/tender-internal.h"
-
-/* More than a start ever uses. */
-#define STACK_BYTES ((uintptr_t)128 << 10)
 
 /* From a terminal these reach a whole foreground job; others only the program. */
 static const int passed_to_group[] = { SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGCONT };
@@ -70,16 +67,6 @@ void tender_failed(struct tender *t, int code, const char *text)
 	t->fail_code = code;
 	(void)err_set(&t->fail, PE_REFUSED, "%s", text);
 	tender_ended(t, 0);
-}
-
-/* What the start has used of the stack is not needed again for as long as it runs. Of its
- * own: what its caller has is not below it. */
-__attribute__((noinline)) static void give_back_stack(void)
-{
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0), page = 4096;
-	uintptr_t end = (here - 256) & ~(page - 1); /* the call uses a little below us */
-
-	(void)madvise((void *)(end - STACK_BYTES), STACK_BYTES, MADV_DONTNEED);
 }
 
 void tender_started(struct tender *t)
@@ -329,8 +316,12 @@ static int run(struct tender *t, struct err *err)
 		r = loop_step(&t->loop, -1);
 	if (r < 0)
 		return err_neg(err, r, "cannot wait for events");
-	if (t->job->background)
-		give_back_stack();
+	/* It may be for days. A Linux program's has tasks of its own, which change the words
+	 * that they were started by: those stay where they are. */
+	if (t->job->background && t->job->unikernel)
+		stack_leave();
+	else if (t->job->background)
+		stack_give_back();
 	return loop_run(&t->loop, err);
 }
 

@@ -7,6 +7,7 @@
 
 #define SPEC_MAGIC 0x43455053u /* "SPEC" */
 #define CHUNK_BYTES 8192u
+#define FIRST_CHUNK_BYTES 960u /* all that a unikernel's takes */
 #define MAX_STRINGS 65536u
 
 struct spec_chunk {
@@ -34,7 +35,7 @@ void *spec_alloc(struct spec *s, size_t n)
 
 	n = (n + 15) & ~(size_t)15;
 	if (!c || c->cap - c->used < n) {
-		size_t cap = MAX(n, (size_t)CHUNK_BYTES);
+		size_t cap = MAX(n, (size_t)(c ? CHUNK_BYTES : FIRST_CHUNK_BYTES));
 
 		c = malloc(sizeof(*c) + cap);
 		if (!c) {

@@ -268,10 +268,30 @@ tap() {
 
 # ---- what can be done with one that runs ----
 
+# It is there for as long as its guest, with little: not the stack that it began on, and no
+# descriptor that whoever started it had open. What it is can be seen.
+check_supervisor() {
+	polder rm -f v >/dev/null 2>&1
+	check "$K: with a descriptor that is open" me bash -c \
+		'exec 200>held; exec "$@" 9<held' - "$T/bin/polder" run -n v -d \
+		-g dev:service=null "$G/net.$K" ms=100000
+	check_out "$K: its supervisor's log" '/log$' me ls -l "/proc/$(tender_of v)/fd/"
+	check_no_out "$K: has nothing of the starter's" 'held' me ls -l "/proc/$(tender_of v)/fd/"
+	check "$K: ends it" polder rm -f v
+	if readelf -lW "$T/bin/polder" | grep -q INTERP; then
+		skip "$K: its first stack" "this build's polder is not with musl, and keeps it"
+		return
+	fi
+	check_out "$K: a supervisor's words" '^[^ ]*polder run -n u -d .*ms=100000 $' words_of "$(tender_of u)"
+	check_no_out "$K: and no other stack" '\[stack\]' me cat "/proc/$(tender_of u)/maps"
+}
+words_of() { me tr '\0' ' ' <"/proc/$1/cmdline"; }
+
 life() {
 	polder rm -f u >/dev/null 2>&1
 	check_out "$K: in the background" '^u$' run -n u -d -g dev:service=null "$G/net.$K" ms=100000
 	check "$K: it runs" state_is u running
+	check_supervisor
 	check "$K: its log" until_ok 5 logs_have u '^mac'
 	check_out "$K: show" 'dev:service=null +silent: nothing' polder show u
 	check_out "$K: requested beside enforced" '"enforced":"silent: nothing comes, what is sent vanishes"' \

@@ -204,13 +204,40 @@ static void all_but_a_list_is_closed(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* What came with the start of a program, and what is its own. */
+static void what_is_foreign_is_closed(void **state)
+{
+	int status;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		bool good;
+
+		(void)dup2(1, 50);
+		(void)dup2(1, 99);
+		(void)dup3(1, 60, O_CLOEXEC);
+		fd_close_foreign();
+		good = fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0 &&
+		       fcntl(2, F_GETFD) >= 0 && fcntl(60, F_GETFD) >= 0;
+		good = good && fcntl(50, F_GETFD) < 0 && fcntl(99, F_GETFD) < 0;
+		_exit(good ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 #define FD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		FD_TEST(files_are_replaced_whole), FD_TEST(reading_has_limits),
-		FD_TEST(descriptors_travel),       FD_TEST(surplus_is_refused_and_closed),
-		FD_TEST(flags_and_duplicates),     FD_TEST(all_but_a_list_is_closed),
+		FD_TEST(files_are_replaced_whole),
+		FD_TEST(reading_has_limits),
+		FD_TEST(descriptors_travel),
+		FD_TEST(surplus_is_refused_and_closed),
+		FD_TEST(flags_and_duplicates),
+		FD_TEST(all_but_a_list_is_closed),
+		FD_TEST(what_is_foreign_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

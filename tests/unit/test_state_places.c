@@ -145,7 +145,7 @@ static void made_on_demand_and_private(void **state)
 	}
 	set_place("POLDER_DATA_DIR", "a/b/c");
 	assert_int_equal(places_init(&p, &err), 0);
-	assert_int_equal(places_open_data(&p, &fd, &err), 0);
+	assert_int_equal(places_open_data(p.data, &fd, &err), 0);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	(void)close(fd);
