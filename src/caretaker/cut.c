@@ -97,7 +97,7 @@ uint32_t cut_drain(struct dir *d, bool all, unsigned ms)
 	uint32_t n;
 
 	(void)pthread_mutex_lock(&d->lock);
-	while ((n = at_work(d, all)) > 0)
+	while (at_work(d, all) > 0)
 		if (pthread_cond_timedwait(&d->change, &d->lock, &end) == ETIMEDOUT)
 			break;
 	n = at_work(d, all);

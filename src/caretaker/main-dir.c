@@ -58,7 +58,7 @@ static void check_fds(const struct care_spec *s)
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; i < ARRAY_LEN(fd); i++)
-		if (fd[i] >= 0 && fcntl(fd[i], F_GETFD) < 0) {
+		if (fd[i] >= 0 && (fd[i] == dir.null || fcntl(fd[i], F_GETFD) < 0)) {
 			(void)err_set(&err, PE_BAD,
 				      "the spec's descriptor %d, %s, is not open", fd[i],
 				      what[i]);

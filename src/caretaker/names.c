@@ -319,7 +319,8 @@ static int open_found(struct req *r, const struct fuse_create_in *in,
 	(void)pthread_mutex_lock(&r->d->lock);
 	node = node_of(r->d, out->nodeid); /* counted just now: it stays */
 	(void)pthread_mutex_unlock(&r->d->lock);
-	fd = node->barred ? -ENOENT : node_open(r->d, node, open_flags(in->flags));
+	fd = !node || node->barred ? -ENOENT :
+				     node_open(r->d, node, open_flags(in->flags));
 	if (fd >= 0 && fstat(fd, st) < 0) {
 		(void)close(fd);
 		fd = -EIO;
@@ -365,8 +366,8 @@ int do_create(struct req *r)
 	if (!mode_allowed(in->mode, 0))
 		return req_after(r, -EPERM);
 	fd = create(r, in, entry, &node, &st);
-	if (fd < 0)
-		return req_after(r, fd);
+	if (fd < 0 || !node)
+		return req_after(r, fd < 0 ? fd : -EIO);
 	entry_fill(r->d, node, &st, entry);
 	r->out_len = sizeof(*entry) + sizeof(*opened);
 	e = file_opened(r, node, fd, in->flags, &st, opened);
