@@ -109,8 +109,9 @@ static void record_cut(struct live *l, const char *slot)
 	drop_bind(at);
 }
 
-/* From the next start on. */
-static int keep(struct live *l, struct err *err)
+/* From the next start on. What was taken is on the disk before that is answered: nothing brings
+ * it back. What was given may be lost with the machine's power. */
+static int keep(struct live *l, bool taken, struct err *err)
 {
 	auto_str spec = STR_INIT;
 
@@ -119,7 +120,7 @@ static int keep(struct live *l, struct err *err)
 	record_encode(l->env, l->cwd, l->composition, &spec);
 	if (spec.failed)
 		return err_oom(err);
-	return registry_rewrite(l->reg, l->held, spec.p, spec.len, err);
+	return registry_rewrite(l->reg, l->held, spec.p, spec.len, taken, err);
 }
 
 /* ---- words for a caretaker ---- */
@@ -393,7 +394,7 @@ static int on_grant(struct live *l, struct tender *t, struct rbuf *body, const i
 	if (r == 0 && c.step != CHANGE_NOTHING)
 		r = genv_change_apply(l->env, &c);
 	if (r == 0)
-		r = keep(l, err);
+		r = keep(l, false, err);
 	genv_change_fini(&c);
 	graph_free(g);
 	return r;
@@ -433,7 +434,7 @@ static int on_attenuate(struct live *l, struct tender *t, struct rbuf *body,
 			r = genv_change_apply(l->env, &c);
 		}
 		if (r == 0)
-			r = keep(l, err);
+			r = keep(l, true, err);
 	}
 	put_str(reply, str_text(&text));
 	genv_change_fini(&c);
@@ -479,7 +480,7 @@ static int on_revoke(struct live *l, struct tender *t, struct rbuf *body,
 	if (r == 0 && c.step != CHANGE_NOTHING)
 		r = genv_change_apply(l->env, &c);
 	if (r == 0)
-		r = keep(l, err);
+		r = keep(l, true, err);
 	genv_change_fini(&c);
 	if (kill_it)
 		tender_kill(t);
@@ -511,6 +512,6 @@ void live_lost(struct live *l, const char *slot, const char *why)
 	if (graph_revoke(l->env, slot, REVOKE_TO_NULL, REVOKE_NEW_ONLY, &facts, &c,
 			 NULL) == 0 &&
 	    c.step != CHANGE_NOTHING && genv_change_apply(l->env, &c) == 0)
-		(void)keep(l, NULL);
+		(void)keep(l, true, NULL);
 	genv_change_fini(&c);
 }

@@ -243,10 +243,11 @@ int registry_bind_cut(struct registry *reg, struct reg_held *h, const struct reg
 }
 
 int registry_rewrite(struct registry *reg, const struct reg_held *h, const void *spec,
-		     size_t len, struct err *err)
+		     size_t len, bool sync, struct err *err)
 {
 	(void)reg;
 	if (!h->kept || h->keptfd < 0)
 		return 0;
-	return fd_write_file_at(h->keptfd, "spec", spec, len, 0600, FD_WRITE_SYNC, err);
+	return fd_write_file_at(h->keptfd, "spec", spec, len, 0600,
+				sync ? FD_WRITE_SYNC : FD_WRITE_PLAIN, err);
 }

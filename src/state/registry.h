@@ -187,9 +187,10 @@ int registry_stopped(struct registry *reg, struct reg_held *h, int status,
  */
 int registry_removed(struct registry *reg, struct reg_held *h, struct err *err);
 
-/* What a kept one is asked to be from the next start on. Others: nothing to do. */
+/* What a kept one is asked to be from the next start on; sync: it is on the disk when this
+ * returns. Others: nothing to do. */
 int registry_rewrite(struct registry *reg, const struct reg_held *h, const void *spec,
-		     size_t len, struct err *err);
+		     size_t len, bool sync, struct err *err);
 
 /* A binding made or cut while it runs: intent, then done. */
 int registry_bind_intent(struct registry *reg, struct reg_held *h, const char *text,
