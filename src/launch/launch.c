@@ -399,6 +399,7 @@ static void slots_json(const struct genv *e, const struct unikernel *u, struct j
 		json_kstr(out, "interface", iface_name(b->iface));
 		json_kstr(out, "asked", str_text(&text));
 		json_kbool(out, "implied", b->implied);
+		json_kbool(out, "live", b->live);
 		json_kstr(out, "enforced", str_text(&how));
 		json_kstr(out, "cut", cut_name(en.cut));
 		json_kbool(out, "weaker", en.weaker);

@@ -136,10 +136,10 @@ static void get_member(struct reader *r, struct slot_row *row)
 		char **text;
 		bool *flag;
 	} members[] = {
-		{ "slot", &row->slot, NULL },    { "interface", &row->iface, NULL },
-		{ "asked", &row->asked, NULL },  { "enforced", &row->enforced, NULL },
-		{ "cut", &row->cut, NULL },      { "implied", NULL, &row->implied },
-		{ "weaker", NULL, &row->weaker }
+		{ "slot", &row->slot, NULL },     { "interface", &row->iface, NULL },
+		{ "asked", &row->asked, NULL },   { "enforced", &row->enforced, NULL },
+		{ "cut", &row->cut, NULL },       { "implied", NULL, &row->implied },
+		{ "weaker", NULL, &row->weaker }, { "live", NULL, &row->live }
 	};
 
 	want(r, ":");

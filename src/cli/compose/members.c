@@ -48,7 +48,7 @@ int up_open(struct up *u, struct err *err)
 }
 
 /* Prints what is wrong with the file, all of it. */
-int up_load(struct up *u, const char *file, struct err *err)
+int up_load(struct up *u, const char *file, const char *spared, struct err *err)
 {
 	struct diags d = { 0 };
 	struct host_facts facts;
@@ -64,8 +64,8 @@ int up_load(struct up *u, const char *file, struct err *err)
 	if (u->g && d.n > 0)
 		diags_print(stderr, u->g, &d);
 	if (r != 0 && d.n_errors > 0)
-		(void)err_set(err, PE_BAD, "%s: %zu mistake%s; nothing was started", file,
-			      d.n_errors, d.n_errors == 1 ? "" : "s");
+		(void)err_set(err, PE_BAD, "%s: %zu mistake%s; %s", file, d.n_errors,
+			      d.n_errors == 1 ? "" : "s", spared);
 	diags_fini(&d);
 	if (r == 0 && u->g)
 		up_name(u, file);
@@ -83,8 +83,7 @@ void up_close(struct up *u)
 	free(u->started);
 }
 
-int up_find(struct up *u, const char *name, struct reg_entry **ret,
-		       struct err *err)
+int up_find(struct up *u, const char *name, struct reg_entry **ret, struct err *err)
 {
 	auto_str word = STR_INIT;
 
@@ -175,7 +174,7 @@ int up_ready(struct up *u, struct genv *env, struct err *err)
 	return r;
 }
 
-int up_start(struct up *u, struct genv *env, struct err *err)
+int up_start(struct up *u, struct genv *env, const char *said, struct err *err)
 {
 	struct launch l = { .env = env,
 			    .reg = u->reg,
@@ -191,10 +190,10 @@ int up_start(struct up *u, struct genv *env, struct err *err)
 
 	if (r == 0 && e->state != REG_STOPPED) {
 		up_say(u, env->name,
-		    same_record(u, e, env) ? "runs already" :
-					     "runs already, as it was before the file "
-					     "changed (polder down, then up, "
-					     "applies that)");
+		       same_record(u, e, env) ? "runs already" :
+						"runs already, as it was before the file "
+						"changed (polder apply applies "
+						"that)");
 		reg_entry_free(e);
 		return 0;
 	}
@@ -204,6 +203,6 @@ int up_start(struct up *u, struct genv *env, struct err *err)
 	if (r != 0)
 		return r;
 	u->started[u->n_started++] = env;
-	up_say(u, env->name, "started");
+	up_say(u, env->name, said);
 	return 0;
 }

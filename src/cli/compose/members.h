@@ -26,8 +26,9 @@ struct up {
 };
 
 int up_open(struct up *u, struct err *err);
-/* The file, checked; prints all that is wrong with it. PE_BAD then. */
-int up_load(struct up *u, const char *file, struct err *err);
+/* The file, checked; prints all that is wrong with it: PE_BAD then. spared: what was not
+ * done for that, "nothing was started". */
+int up_load(struct up *u, const char *file, const char *spared, struct err *err);
 void up_close(struct up *u);
 /* The composition's name from the manifest, or its file's. up_load does it. */
 void up_name(struct up *u, const char *file);
@@ -37,7 +38,8 @@ void up_say(const struct up *u, const char *name, const char *what);
 
 /* *ret is the caller's. */
 int up_find(struct up *u, const char *name, struct reg_entry **ret, struct err *err);
-int up_start(struct up *u, struct genv *env, struct err *err);
+/* said: the line of progress, "started". It is added to .started, which has room. */
+int up_start(struct up *u, struct genv *env, const char *said, struct err *err);
 int up_ready(struct up *u, struct genv *env, struct err *err);
 int up_stop(struct up *u, const struct reg_entry *e, struct err *err);
 

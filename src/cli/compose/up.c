@@ -38,7 +38,7 @@ static int stage(struct up *u, unsigned order, bool *ret_any, struct err *err)
 		if (env->order != order)
 			continue;
 		*ret_any = true;
-		r = up_start(u, env, err);
+		r = up_start(u, env, "started", err);
 		if (r != 0)
 			err_prefix(err, "%s", env->name);
 	}
@@ -121,7 +121,7 @@ int compose_up(int argc, char **argv)
 	u.progress = !u.json;
 	r = up_open(&u, &err);
 	if (r == 0)
-		r = up_load(&u, argv[optind], &err);
+		r = up_load(&u, argv[optind], "nothing was started", &err);
 	if (r == 0)
 		r = bring_up(&u, &err);
 	c = r != 0 ? compose_trouble(&err) : report(&u);
@@ -275,7 +275,7 @@ int compose_run(int argc, char **argv)
 			"run -f needs a file and the name of an environment");
 	r = up_open(&u, &err);
 	if (r == 0)
-		r = up_load(&u, a.file, &err);
+		r = up_load(&u, a.file, "nothing was started", &err);
 	argv += optind;
 	argc -= optind;
 	if (argc > 1 && streq(argv[1], "--")) { /* ENV -- COMMAND … */
