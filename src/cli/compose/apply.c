@@ -21,107 +21,20 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/fd.h"
 #include "cli/compose/members.h"
-#include "graph/plan.h"
 #include "launch/change.h"
-#include "sandbox/facts.h"
 
 enum done { NOT_DONE, DONE, FAILED };
 
 struct apply {
 	struct up up;
-	struct graph *running; /* .scratch of each: its entry in list */
-	struct reg_list list;
 	struct plan plan;
-	struct plan_how how;
+	enum revoke_how revoke;
 	enum done *done; /* of each step */
 	bool dry_run;
 };
-
-/* ---- what runs ---- */
-
-static bool is_member(const struct apply *a, const struct reg_entry *e)
-{
-	return e->state != REG_STOPPED && streq(e->composition, a->up.composition);
-}
-
-static int add_running(struct apply *a, struct reg_entry *e, struct err *err)
-{
-	struct genv *env = NULL;
-	int r;
-
-	if (e->kept) {
-		r = held_load(a->up.reg, e, a->running, &env, err);
-		if (r == PE_NOTFOUND &&
-		    registry_wait(a->up.reg, &e->id, e->generation, 0, NULL) == 0)
-			return 0; /* it ended meanwhile */
-	} else if (graph_env(a->up.g, e->name)) {
-		r = err_set(err, PE_REFUSED,
-			    "it was started disposable (run -f), so what it was asked to "
-			    "be is not known: stop it first");
-	} else {
-		r = graph_env_new(a->running, e->name, (struct pos){ 0 }, &env, err);
-	}
-	if (r != 0)
-		err_prefix(err, "%s.%s", e->composition, e->name);
-	else
-		env->scratch = e;
-	return r;
-}
-
-static int load_running(struct apply *a, struct err *err)
-{
-	int r = registry_list(a->up.reg, &a->list, err);
-
-	a->running = graph_new();
-	if (r == 0 && !a->running)
-		r = err_oom(err);
-	if (r != 0)
-		return r;
-	a->running->open = true;
-	for (size_t i = 0; r == 0 && i < a->list.n; i++)
-		if (is_member(a, a->list.v[i]))
-			r = add_running(a, a->list.v[i], err);
-	return r;
-}
-
-/* A grant is held by its real path, which the file may know by another name. */
-static int same_names(struct binding *held, const struct binding *want)
-{
-	char a[PATH_MAX], b[PATH_MAX], *copy;
-
-	if (held->source != SRC_HOST || want->source != SRC_HOST || !held->ref ||
-	    !want->ref || streq(held->ref, want->ref) || !realpath(held->ref, a) ||
-	    !realpath(want->ref, b) || !streq(a, b))
-		return 0;
-	copy = strdup(want->ref);
-	if (!copy)
-		return -ENOMEM;
-	free(held->ref);
-	held->ref = copy;
-	return 0;
-}
-
-static int align_names(struct apply *a, struct err *err)
-{
-	for (size_t i = 0; i < a->running->n_envs; i++) {
-		struct genv *old = a->running->envs[i];
-		const struct genv *now = graph_env(a->up.g, old->name);
-
-		for (size_t k = 0; now && k < old->n_bindings; k++) {
-			struct binding *b = &old->bindings[k];
-			const struct binding *want = genv_binding(now, b->slot);
-
-			if (want && b->iface == IF_DIR && want->iface == IF_DIR &&
-			    same_names(b, want) != 0)
-				return err_oom(err);
-		}
-	}
-	return 0;
-}
 
 /* ---- the order of steps ---- */
 
@@ -237,22 +150,10 @@ static int check_sources(const struct apply *a, struct err *err)
 
 static int make_plan(struct apply *a, struct err *err)
 {
-	struct host_facts facts;
-	struct timespec now;
 	int r = up_own_consoles(a->up.g, err);
 
-	host_facts_probe(&facts);
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	a->how.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	a->how.accept_weaker = a->up.accept_weaker;
-	a->how.no_mounts = true;
-	a->how.refuse_weak = true;
 	if (r == 0)
-		r = load_running(a, err);
-	if (r == 0)
-		r = align_names(a, err);
-	if (r == 0)
-		r = graph_plan(a->running, a->up.g, &facts, &a->how, &a->plan, err);
+		r = up_plan(&a->up, a->revoke, &a->plan, err);
 	if (r == 0)
 		r = check_sources(a, err);
 	if (r != 0)
@@ -286,8 +187,7 @@ static int do_revoke(struct apply *a, const struct plan_step *s,
 {
 	struct revoked done = { .complete = true };
 	enum revoke_to to = s->change.binding.slot ? REVOKE_TO_NULL : REVOKE_TO_ERROR;
-	int r = change_revoke(a->up.reg, e, s->change.slot, to, a->how.revoke, &done,
-			      err);
+	int r = change_revoke(a->up.reg, e, s->change.slot, to, a->revoke, &done, err);
 
 	if (r == 0)
 		say_step(a, s, s->change.slot, "revoked",
@@ -517,8 +417,8 @@ static bool parse(struct apply *a, int argc, char **argv)
 			a->up.accept_weaker = true;
 		else if (c == 'n')
 			a->dry_run = true;
-		else if ((c == 'o' || c == 'k') && a->how.revoke == REVOKE_COMPLETE)
-			a->how.revoke = c == 'o' ? REVOKE_NEW_ONLY : REVOKE_KILL;
+		else if ((c == 'o' || c == 'k') && a->revoke == REVOKE_COMPLETE)
+			a->revoke = c == 'o' ? REVOKE_NEW_ONLY : REVOKE_KILL;
 		else
 			return compose_usage("apply: wrong option"), false;
 	}
@@ -530,7 +430,7 @@ static bool parse(struct apply *a, int argc, char **argv)
 
 int compose_apply(int argc, char **argv)
 {
-	struct apply a = { .how.revoke = REVOKE_COMPLETE };
+	struct apply a = { .revoke = REVOKE_COMPLETE };
 	struct err err = ERR_INIT;
 	int r;
 
@@ -547,8 +447,6 @@ int compose_apply(int argc, char **argv)
 		r = a.dry_run ? dry_run(&a) : apply(&a);
 	plan_fini(&a.plan);
 	free(a.done);
-	graph_free(a.running);
-	reg_list_fini(&a.list);
 	up_close(&a.up);
 	return r;
 }

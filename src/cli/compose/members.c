@@ -78,6 +78,9 @@ void up_close(struct up *u)
 
 	if (*notes)
 		(void)fprintf(stderr, "polder: note: %s\n", notes);
+	plan_fini(&u->plan);
+	graph_free(u->running);
+	reg_list_fini(&u->list);
 	registry_close(u->reg);
 	graph_free(u->g);
 	free(u->started);
@@ -117,23 +120,14 @@ void up_say(const struct up *u, const char *name, const char *what)
 		(void)fprintf(stderr, "%s.%s: %s\n", u->composition, name, what);
 }
 
-/* True if it was started from the same words. */
-static bool same_record(struct up *u, const struct reg_entry *e, struct genv *env)
+/* Where nothing could be planned, it is not known, and not told. */
+static const char *how_it_runs(const struct up *u, const struct genv *env)
 {
-	auto_str now = STR_INIT, before = STR_INIT;
-	struct graph *g = graph_new();
-	auto_free char *buf = NULL;
-	struct genv *old;
-	const char *cwd;
-	bool same = false;
-
-	if (g && record_load(u->reg, &e->id, g, &old, &cwd, &buf, NULL) == 0) {
-		record_encode(env, "/", u->composition, &now);
-		record_encode(old, "/", u->composition, &before);
-		same = now.len == before.len && memcmp(now.p, before.p, now.len) == 0;
-	}
-	graph_free(g);
-	return same;
+	for (size_t i = 0; i < u->plan.n; i++)
+		if (u->plan.v[i].wanted == env && u->plan.v[i].op != PLAN_NOTHING)
+			return "runs already, otherwise than the file says (polder "
+			       "apply applies that)";
+	return "runs already";
 }
 
 /* True if it has ended, or does so right now; how, goes into err. */
@@ -189,11 +183,7 @@ int up_start(struct up *u, struct genv *env, const char *said, struct err *err)
 	int code, r = up_find(u, env->name, &e, NULL);
 
 	if (r == 0 && e->state != REG_STOPPED) {
-		up_say(u, env->name,
-		       same_record(u, e, env) ? "runs already" :
-						"runs already, as it was before the file "
-						"changed (polder apply applies "
-						"that)");
+		up_say(u, env->name, how_it_runs(u, env));
 		reg_entry_free(e);
 		return 0;
 	}

@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "cli/compose/compose.h"
+#include "graph/plan.h"
 #include "launch/launch.h"
 #include "launch/verbs.h"
 
@@ -23,6 +24,9 @@ struct up {
 	bool accept_weaker, json, progress;
 	struct genv **started; /* by this command, in order */
 	size_t n_started;
+	struct graph *running; /* up_plan: .scratch of each is its entry in list */
+	struct reg_list list;
+	struct plan plan; /* of up alone */
 };
 
 int up_open(struct up *u, struct err *err);
@@ -35,6 +39,10 @@ void up_name(struct up *u, const char *file);
 /* A console that is the default is its own in the background. */
 int up_own_consoles(struct graph *g, struct err *err);
 void up_say(const struct up *u, const char *name, const char *what);
+
+/* (running.c) After up_own_consoles: what is to be done for what runs to be as the file
+ * says; ret points into u. Once. */
+int up_plan(struct up *u, enum revoke_how revoke, struct plan *ret, struct err *err);
 
 /* *ret is the caller's. */
 int up_find(struct up *u, const char *name, struct reg_entry **ret, struct err *err);

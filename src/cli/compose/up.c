@@ -72,6 +72,8 @@ static int bring_up(struct up *u, struct err *err)
 	u->started = calloc(u->g->n_envs + 1, sizeof(struct genv *));
 	if (!u->started)
 		return err_oom(err);
+	if (r == 0) /* only to tell what runs already; up changes nothing of it */
+		(void)up_plan(u, REVOKE_NEW_ONLY, &u->plan, NULL);
 	for (unsigned order = 0; r == 0 && order <= last; order++) {
 		bool any = false;
 
