@@ -15,7 +15,7 @@ int cmd_help(int argc, char **argv)
 		"polder runs programs in environments that hold only what they were "
 		"granted.\n\n");
 	for (size_t i = 0; i < cli_n_commands; i++)
-		str_addf(&out, "  %-9s %s\n", cli_commands[i].name,
+		str_addf(&out, "  %-10s %s\n", cli_commands[i].name,
 			 cli_commands[i].summary);
 	str_add(&out,
 		"\n  polder run -- id                              nothing granted\n"

@@ -138,9 +138,10 @@ static void slots_text(const struct slot_rows *rows, struct str *out)
 		str_addf(out, "  %-40s ", str_text(&asked));
 		if (asked.len > 40) /* a long one has its line for itself */
 			str_addf(out, "\n%43s", "");
-		str_addf(out, "%s%s\n%43scut: %s%s\n", row->enforced,
+		str_addf(out, "%s%s\n%43scut: %s%s%s\n", row->enforced,
 			 row->weaker ? " (WEAKER than asked)" : "", "", row->cut,
-			 row->implied ? "; a default" : "");
+			 row->implied ? "; a default" : "",
+			 row->live ? "; since it runs" : "");
 	}
 }
 
@@ -216,20 +217,11 @@ static int why_running(struct cli_state *st, const char *word, const char *slot,
 {
 	struct graph *g = graph_new();
 	struct reg_entry *e = NULL;
-	auto_free char *buf = NULL;
-	const char *cwd;
 	struct genv *env;
 	int r = g ? cli_find(st, word, &e, err) : err_oom(err);
 
-	if (r == 0 && !e->kept)
-		r = err_set(err, PE_REFUSED,
-			    "'%s' is disposable and keeps no record; polder show "
-			    "lists what it holds",
-			    word);
 	if (r == 0)
-		r = record_load(st->reg, &e->id, g, &env, &cwd, &buf, err);
-	if (r == 0 && env->image)
-		(void)image_read(env, NULL); /* which may be gone */
+		r = held_load(st->reg, e, g, &env, err);
 	if (r == 0)
 		*ret_can = graph_why(g, env->name, slot, out);
 	reg_entry_free(e);

@@ -171,7 +171,15 @@ void check_caretaker_there(struct check *c, const struct binding *b)
 {
 	const char *what = binding_caretaker_for(b);
 
-	if (what && !c->facts->fuse)
+	/* A caretaker opens what it serves by a path of the host, and this has none. */
+	if (what && b->source == SRC_ENV && !binding_option(b, "passthrough"))
+		ERROR(c, b->pos,
+		      b->live ? "bind it at a start, without a caretaker" :
+				"leave it out: ro needs no caretaker",
+		      "\"%s\": what another environment exposes cannot be served by a "
+		      "caretaker yet, which %s needs",
+		      b->slot, what);
+	else if (what && !c->facts->fuse)
 		ERROR(c, b->pos,
 		      b->live ? "the administrator loads the module fuse and lets you "
 				"open /dev/fuse (mode 0666); or bind it at the start" :

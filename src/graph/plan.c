@@ -40,6 +40,8 @@ struct planner {
 	struct genv *held;
 	struct str reason; /* of a restart; empty: none */
 	struct pos reason_pos;
+	struct str weak; /* why a cut that is to be complete is not; empty: all are */
+	struct pos weak_pos;
 	struct err *err;
 };
 
@@ -264,6 +266,22 @@ static int add_change(struct planner *p, enum plan_op op, const struct genv *run
 	return r != 0 || !s->what ? err_oom(p->err) : 0;
 }
 
+/* Goes on without it; at the end it is refused, unless there is a restart anyway. */
+static int weak_cut(struct planner *p, const struct binding *b, enum revoke_to to,
+		    struct pos pos, struct genv_change *ret, struct err *err)
+{
+	int r = graph_revoke(p->held, b->slot, to, REVOKE_NEW_ONLY, p->facts, ret, NULL);
+
+	if (r != 0)
+		return PE_REFUSED;
+	if (p->weak.len == 0) {
+		str_add(&p->weak, err->text);
+		p->weak_pos = pos;
+	}
+	*err = ERR_INIT;
+	return 0;
+}
+
 static int plan_revoke(struct planner *p, const struct genv *old, const struct genv *now,
 		       const struct binding *b, const struct binding *want)
 {
@@ -274,6 +292,8 @@ static int plan_revoke(struct planner *p, const struct genv *old, const struct g
 	struct pos pos = want ? want->pos : now->pos;
 	int r = graph_revoke(p->held, b->slot, to, p->how->revoke, p->facts, &c, &err);
 
+	if (r == PE_REFUSED && p->how->refuse_weak && p->how->revoke == REVOKE_COMPLETE)
+		r = weak_cut(p, b, to, pos, &c, &err);
 	if (r != 0)
 		return refused(p, r, &err, pos);
 	str_add(&what, b->slot);
@@ -293,6 +313,11 @@ static int plan_grant(struct planner *p, const struct genv *old, const struct ge
 
 	if (r != 0)
 		return refused(p, r, &err, want->pos);
+	if (c.step == CHANGE_MOUNT && p->how->no_mounts) {
+		str_addf(&what, "\"%.200s\" is mounted when it starts", want->slot);
+		restart_for(p, want->pos, str_text(&what));
+		str_clear(&what);
+	}
 	binding_write(&c.binding, &what);
 	return add_change(p, PLAN_GRANT, old, now, &c, want->pos, &what);
 }
@@ -495,12 +520,22 @@ static int compare_bindings(struct planner *p, const struct genv *old,
 
 /* ---- environments ---- */
 
+static int refuse_weak(struct planner *p, const struct genv *now)
+{
+	auto_str at = STR_INIT;
+
+	pos_write(p->weak_pos, &at);
+	return err_set(p->err, PE_REFUSED, "%s: %s: %s", str_text(&at), now->name,
+		       str_text(&p->weak));
+}
+
 static int compare(struct planner *p, const struct genv *old, const struct genv *now)
 {
 	size_t from = p->plan->n;
 	int r = 0;
 
 	str_clear(&p->reason);
+	str_clear(&p->weak);
 	compare_fixed(p, old, now);
 	if (p->reason.len == 0) {
 		p->scratch = graph_new();
@@ -511,6 +546,8 @@ static int compare(struct planner *p, const struct genv *old, const struct genv 
 		graph_free(p->scratch);
 		p->scratch = NULL;
 	}
+	if (r == 0 && p->reason.len == 0 && p->weak.len > 0)
+		r = refuse_weak(p, now);
 	if (r != 0)
 		return r;
 	if (p->reason.len == 0)
@@ -583,6 +620,7 @@ int graph_plan(const struct graph *running, const struct graph *wanted,
 		return err_oom(err);
 	r = plan_all(&p, wanted);
 	str_fini(&p.reason);
+	str_fini(&p.weak);
 	if (r != 0)
 		plan_fini(ret);
 	return r;
@@ -638,14 +676,13 @@ void plan_write(const struct plan *p, struct str *out)
 		str_add(out, "nothing to do\n");
 }
 
-static void step_to_json(const struct plan_step *s, struct json *j)
+void plan_step_to_json(const struct plan_step *s, struct json *j)
 {
 	const struct genv *e = s->wanted ? s->wanted : s->running;
 	auto_str at = STR_INIT;
 
 	if (s->wanted && s->pos.line)
 		pos_write(s->pos, &at);
-	json_open(j, '{');
 	json_kstr(j, "environment", *e->name ? e->name : NULL);
 	json_kstr(j, "op", op_names[s->op]);
 	json_kstr(j, "slot", s->change.slot);
@@ -654,13 +691,15 @@ static void step_to_json(const struct plan_step *s, struct json *j)
 	json_kstr(j, "cut", s->change.slot ? cut_name(s->change.cut) : NULL);
 	json_kstr(j, "because", s->reason);
 	json_kstr(j, "at", at.len ? str_text(&at) : NULL);
-	json_close(j, '}');
 }
 
 void plan_to_json(const struct plan *p, struct json *j)
 {
 	json_open(j, '[');
-	for (size_t i = 0; i < p->n; i++)
-		step_to_json(&p->v[i], j);
+	for (size_t i = 0; i < p->n; i++) {
+		json_open(j, '{');
+		plan_step_to_json(&p->v[i], j);
+		json_close(j, '}');
+	}
 	json_close(j, ']');
 }

@@ -16,7 +16,8 @@
  * first, the innermost slot before the others, then attenuations, then grants.
  *
  * Ownership: the plan owns its steps and points into both graphs, which have to live as
- * long. Errors: PE_REFUSED with the sentence (a ttl= in wanted has passed); -ENOMEM.
+ * long. Errors: PE_REFUSED with the sentence (a ttl= in wanted has passed; .refuse_weak);
+ * -ENOMEM.
  */
 #ifndef POLDER_GRAPH_PLAN_H
 #define POLDER_GRAPH_PLAN_H
@@ -53,7 +54,10 @@ struct plan {
 struct plan_how {
 	uint64_t now_ns; /* CLOCK_REALTIME */
 	bool accept_weaker;
+	bool no_mounts;         /* what would be mounted while it runs is a restart */
 	enum revoke_how revoke; /* REVOKE_COMPLETE: what would stay usable is a restart */
+	bool refuse_weak;       /* REVOKE_COMPLETE: unless that is restarted all the same,
+				 * it is refused instead */
 };
 
 int graph_plan(const struct graph *running, const struct graph *wanted,
@@ -63,6 +67,8 @@ void plan_fini(struct plan *p);
 
 /* How many steps there are besides PLAN_NOTHING. */
 size_t plan_todo(const struct plan *p);
+/* The members of a step, in an object that is open. */
+void plan_step_to_json(const struct plan_step *s, struct json *out);
 /* A line for each of those, with the file and line of its rule; "nothing to do". */
 void plan_write(const struct plan *p, struct str *out);
 void plan_to_json(const struct plan *p, struct json *out);

@@ -49,6 +49,7 @@ void launch_running_json(const struct genv *e, const struct unikernel *u,
 		json_kstr(out, "interface", iface_name(b->iface));
 		json_kstr(out, "asked", str_text(&text));
 		json_kbool(out, "implied", b->implied);
+		json_kbool(out, "live", b->live);
 		json_kstr(out, "enforced", str_text(&how));
 		json_kstr(out, "cut", cut_name(en.cut));
 		json_kbool(out, "weaker", en.weaker);
@@ -188,10 +189,10 @@ static void get_member(struct reader *r, struct slot_row *row)
 		char **text;
 		bool *flag;
 	} members[] = {
-		{ "slot", &row->slot, NULL },    { "interface", &row->iface, NULL },
-		{ "asked", &row->asked, NULL },  { "enforced", &row->enforced, NULL },
-		{ "cut", &row->cut, NULL },      { "implied", NULL, &row->implied },
-		{ "weaker", NULL, &row->weaker }
+		{ "slot", &row->slot, NULL },     { "interface", &row->iface, NULL },
+		{ "asked", &row->asked, NULL },   { "enforced", &row->enforced, NULL },
+		{ "cut", &row->cut, NULL },       { "implied", NULL, &row->implied },
+		{ "weaker", NULL, &row->weaker }, { "live", NULL, &row->live }
 	};
 
 	want(r, ":");

@@ -92,7 +92,7 @@ int slots_of_entry(struct registry *reg, const struct reg_entry *e, struct str *
 
 struct slot_row {
 	char *slot, *iface, *asked, *enforced, *cut;
-	bool implied, weaker;
+	bool implied, weaker, live;
 };
 
 struct slot_rows {
@@ -103,5 +103,16 @@ struct slot_rows {
 /* Reads that JSON. PE_BAD. */
 int slots_read(const char *json, struct slot_rows *ret, struct err *err);
 void slot_rows_fini(struct slot_rows *rows);
+
+/* ---- the same as a graph (held.c) ---- */
+
+/*
+ * Adds to g what a kept environment is: what its record asks for, and where it runs, the
+ * bindings that its tender holds now, .live where they were made since it runs. Where a
+ * binding comes from is told as its struct pos: without lines. PE_NOTFOUND: it has ended
+ * meanwhile; PE_REFUSED: it is disposable, and nobody has written down what it is.
+ */
+int held_load(struct registry *reg, const struct reg_entry *e, struct graph *g,
+	      struct genv **ret, struct err *err);
 
 #endif

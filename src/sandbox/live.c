@@ -111,6 +111,23 @@ static int make_read_only_too(int dir, const char *leaf, bool is_file)
 }
 
 static int find_place(const char *path, bool is_file, int *ret_fd, struct err *err);
+static int take_away(const char *path, uint64_t mount, struct err *err);
+
+/* What was granted here and cut so that its uses fail stands in the way of the next. */
+static int clear_place(const char *path, int *fd, struct err *err)
+{
+	struct stat st;
+	int r;
+
+	if (*fd < 0 || fstat(*fd, &st) == 0 || errno != ENOTCONN)
+		return 0;
+	r = take_away(path, 0, err);
+	if (r != 0)
+		return r;
+	(void)close(*fd);
+	*fd = look_up(path);
+	return 0;
+}
 
 static int make_place(const char *path, bool is_file, int *ret_fd, struct err *err)
 {
@@ -143,7 +160,10 @@ static int find_place(const char *path, bool is_file, int *ret_fd, struct err *e
 {
 	auto_fd fd = look_up(path);
 	struct stat st;
+	int r = clear_place(path, &fd, err);
 
+	if (r != 0)
+		return r;
 	if (fd == -ENOENT)
 		return make_place(path, is_file, ret_fd, err);
 	if (fd < 0)

@@ -231,9 +231,15 @@ int server_open_served(const struct binding *b, int fd, int *ret_fd, struct err 
 	const struct kv *sub = binding_caretaker(b, "subdir");
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
-	auto_fd top = fd < 0 ? open(path, O_PATH | O_CLOEXEC) : fd_dup_above(fd, 3);
+	auto_fd top = -1;
 	int below;
 
+	if (b->source != SRC_HOST && b->source != SRC_PARENT)
+		return err_set(err, PE_REFUSED,
+			       "%s: only what lies on the host can be served by a "
+			       "caretaker",
+			       b->slot);
+	top = fd < 0 ? open(path, O_PATH | O_CLOEXEC) : fd_dup_above(fd, 3);
 	if (top < 0)
 		return err_set(err, errno == ENOENT ? PE_NOTFOUND : -errno,
 			       "cannot grant '%s': %s", path, strerror(errno));

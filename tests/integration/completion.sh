@@ -7,7 +7,13 @@
 # A polder that knows three environments.
 cat >"$T/bin/polder" <<'E2'
 #!/bin/sh
-[ "$1 $2" = "ps --json" ] || exit 1
+case "$1 $2 $3" in
+"ps --json ") ;;
+"show --json web")
+	echo '{"name":"web","slots":[{"slot":"/data","cut":"complete"},{"slot":"net","cut":"x"}]}'
+	exit ;;
+*) exit 1 ;;
+esac
 cat <<'JSON'
 [{"name":"web","id":"00","state":"running"},
  { "name": "db", "state": "stopped" }, {"name":"job","state":"paused"}]
@@ -29,12 +35,23 @@ offers() { # WORD…: what completes the last of them, in one line
 }
 
 check_out "commands" '^run$' offers polder ru
-check_out "all commands" 'authdiff up down new cc help version' offers polder ""
+check_out "all commands" 'authdiff up down apply new cc help version' offers polder ""
 check_out "options of run" '--profile' offers polder run --pro
 check_out "what runs can be stopped" '^-s -t --help web job$' offers polder stop ""
 check_out "what is stopped can be started" '^--help db$' offers polder start ""
 check_out "any can be removed" 'web db job$' offers polder rm ""
 check_out "only what runs can be entered" '-- web$' offers polder exec ""
+check_out "what runs can be granted to" '^web$' offers polder grant we
+check_out "a binding is granted" 'clock=null' offers polder grant web clock
+check_out "or a path" 'other.txt' offers polder grant -r o
+check_out "slots are revoked" '^/data net$' offers polder revoke web ""
+check_out "to what" '^null error$' offers polder revoke --to ""
+check_out "with what option" '--new-only' offers polder revoke --n
+check_out "a slot is narrowed" '^/data$' offers polder attenuate web /
+check_out "by a caretaker" 'subdir= hide= max=' offers polder attenuate web /data ""
+check_out "any can be audited" 'web db job$' offers polder audit ""
+check_out "a manifest is applied" '^fleet.yaml$' offers polder apply fl
+check_out "or shown" '--dry-run' offers polder apply --d
 check_out "manifests, and no other file" '^fleet.yaml$' offers polder check fl
 check_no_out "no other file" 'other' offers polder check o
 check_out "environments of a manifest" '^front$' offers polder why -f fleet.yaml f

@@ -106,7 +106,7 @@ pair() {
 	check "the client alone can be stopped" polder stop pair.client
 	check_out "up starts only that" '"started":\["client"\]' polder up --json pair.yaml
 	sed 's/time.sleep(1000)/time.sleep(2000)/' pair.yaml >pair2.yaml
-	check_out "a changed file is told" 'before the file changed' polder up pair2.yaml
+	check_out "a changed file is told" 'otherwise than the file says' polder up pair2.yaml
 	check "down --rm" polder down --rm pair.yaml
 	check_no_out "nothing is there" pair polder ps
 	check_rc 0 "down once more" polder down pair.yaml

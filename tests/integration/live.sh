@@ -129,6 +129,8 @@ complete() {
 	check_out "all of it" '^one$' in_it cat /data/a
 	check "errors instead of nothing" polder revoke --to error web /data
 	check_err "are what is left" 'not connected' in_it cat /data/a
+	check "which stand in nobody's way" polder grant web /data=./photos/sub
+	check_out "of another grant" '^two$' in_it cat /data/b
 	gone
 }
 

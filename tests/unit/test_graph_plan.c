@@ -167,6 +167,38 @@ static void slots(void **state)
 	}
 }
 
+static void want_refused(struct graph *running, struct graph *wanted, const char *text)
+{
+	struct err err = ERR_INIT;
+	struct plan p = { 0 };
+
+	assert_int_equal(graph_plan(running, wanted, &facts, &how, &p, &err), PE_REFUSED);
+	assert_int_equal(p.n, 0);
+	if (!strstr(err.text, text))
+		fail_msg("%s", err.text);
+}
+
+/* A weak cut is no matter where the program ends all the same. */
+static void a_weak_cut_beside(void **state)
+{
+	static const char *const held[4] = { "/d=/srv" }, *const wanted[4] = {
+		"/d=/opt", "socket:/s=/run/a"
+	};
+	struct graph *a = graph_new(), *b = graph_new();
+
+	(void)state;
+	bind_all(env(a, "web", 1), held);
+	bind_all(env(b, "web", 1), wanted);
+	how.refuse_weak = true;
+	want_refused(a, b, "--new-only");
+	how.no_mounts = true;
+	want_plan(a, b,
+		  "! web: restart, because \"/s\" is mounted when it starts  "
+		  "(f.yaml:11:5)\n");
+	graph_free(a);
+	graph_free(b);
+}
+
 static void accepting_what_stays(void **state)
 {
 	static const char *const held[4] = { "/d=/srv" }, *const wanted[4] = {
@@ -185,6 +217,11 @@ static void accepting_what_stays(void **state)
 	want_plan(a, b,
 		  "! web: restart, because what it has open is taken away with the "
 		  "program  (f.yaml:10:5)\n");
+	how = (struct plan_how){ .now_ns = 1000 * S, .refuse_weak = true };
+	want_refused(a, b, "f.yaml:10:5: web: \"/d\": what the program has open there");
+	assert_int_equal(genv_add_arg(b->envs[0], "-v"), 0);
+	want_plan(a, b,
+		  "! web: restart, because its arguments are others  (f.yaml:1:5)\n");
 	graph_free(a);
 	graph_free(b);
 }
@@ -296,16 +333,6 @@ static void environments(void **state)
 		  "! web: restart, because \"/d\" is bound to db, which is another "
 		  "one then  (f.yaml:10:5)\n"
 		  "+ more: start  (f.yaml:23:5)\n");
-	/* A caretaker can be cut and another made. */
-	genv_binding(graph_env(a, "web"), "/d")->live = true;
-	want_plan(a, b,
-		  "- old: stop\n"
-		  "! db: restart, because its limits are set when it starts  "
-		  "(f.yaml:24:5)\n"
-		  "+ cache: start  (f.yaml:25:5)\n"
-		  "~ web: revoke /d  (f.yaml:10:5)\n"
-		  "~ web: grant /d=env:db/d  (f.yaml:10:5)\n"
-		  "+ more: start  (f.yaml:23:5)\n");
 	graph_free(a);
 	graph_free(b);
 }
@@ -364,6 +391,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(slots, setup),
 		cmocka_unit_test_setup(accepting_what_stays, setup),
+		cmocka_unit_test_setup(a_weak_cut_beside, setup),
 		cmocka_unit_test_setup(a_restart_alone, setup),
 		cmocka_unit_test_setup(beside_slots, setup),
 		cmocka_unit_test_setup(environments, setup),

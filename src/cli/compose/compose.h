@@ -23,6 +23,7 @@ int compose_show(int argc, char **argv);
 int compose_why(int argc, char **argv);
 int compose_authdiff(int argc, char **argv);
 int compose_up(int argc, char **argv);
+int compose_apply(int argc, char **argv);
 int compose_down(int argc, char **argv);
 int compose_run(int argc, char **argv);
 

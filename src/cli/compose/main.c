@@ -17,6 +17,9 @@ static const struct subcommand subcommands[] = {
 	{ "up", "up [--json] [--accept-weaker] FILE", "start what a manifest says",
 	  compose_up },
 	{ "down", "down [--rm] FILE", "stop it, clients before servers", compose_down },
+	{ "apply",
+	  "apply [--dry-run] [--json] [--accept-weaker] [--new-only|--kill] FILE",
+	  "make what runs into what a manifest says", compose_apply },
 	{ "run", "run -f FILE [-d] ENV [-- COMMAND…]",
 	  "run one environment of a manifest", compose_run },
 };

@@ -7,225 +7,20 @@
  * fails, those that this command started are stopped again: a composition is up as a
  * whole or as it was before.
  */
-#include <errno.h>
 #include <getopt.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/wait.h>
 
-#include "cli/compose/compose.h"
-#include "launch/client.h"
-#include "launch/launch.h"
-#include "launch/verbs.h"
-#include "manifest/manifest.h"
-#include "sandbox/facts.h"
-
-/* From an answer that did not come to the record of the end. */
-#define ENDING_MS 300u
-
-struct up {
-	struct places places;
-	struct registry *reg;
-	struct graph *g;
-	char cwd[PATH_MAX];
-	char composition[64];
-	bool accept_weaker, json, progress;
-	struct genv **started; /* by this command, in order */
-	size_t n_started;
-};
-
-/* ---- what is common ---- */
-
-/* The manifest's own name, or its file's: a label, so [a-z][a-z0-9-]*. */
-static void name_composition(struct up *u, const char *file)
-{
-	const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
-	size_t n = 0;
-
-	if (u->g->name && *u->g->name) {
-		(void)snprintf(u->composition, sizeof(u->composition), "%s", u->g->name);
-		return;
-	}
-	for (; *base && *base != '.' && n < sizeof(u->composition) - 1; base++) {
-		char c = *base >= 'A' && *base <= 'Z' ? (char)(*base - 'A' + 'a') : *base;
-		bool letter = c >= 'a' && c <= 'z',
-		     more = (c >= '0' && c <= '9') || c == '-';
-
-		if (letter || (more && n > 0))
-			u->composition[n++] = c;
-		else if (n > 0)
-			u->composition[n++] = '-';
-	}
-	u->composition[n] = '\0';
-	if (n == 0)
-		(void)snprintf(u->composition, sizeof(u->composition), "composition");
-}
-
-static int open_state(struct up *u, struct err *err)
-{
-	int r = launch_open(&u->places, &u->reg, err);
-
-	if (r == 0 && !getcwd(u->cwd, sizeof(u->cwd)))
-		r = err_sys(err, "cannot tell the working directory");
-	return r;
-}
-
-/* Prints what is wrong with the file, all of it. */
-static int load_checked(struct up *u, const char *file, struct err *err)
-{
-	struct diags d = { 0 };
-	struct host_facts facts;
-	int r = compose_load(&u->g, file, &d, err);
-
-	host_facts_probe(&facts);
-	if (u->g) { /* all that is wrong, also where reading found something */
-		int checked = graph_check(u->g, &facts, u->accept_weaker, &d);
-
-		r = r != 0 ? r : checked;
-		diags_sort(&d);
-	}
-	if (u->g && d.n > 0)
-		diags_print(stderr, u->g, &d);
-	if (r != 0 && d.n_errors > 0)
-		(void)err_set(err, PE_BAD, "%s: %zu mistake%s; nothing was started", file,
-			      d.n_errors, d.n_errors == 1 ? "" : "s");
-	diags_fini(&d);
-	if (r == 0 && u->g)
-		name_composition(u, file);
-	return r;
-}
-
-static void close_state(struct up *u)
-{
-	const char *notes = u->reg ? registry_notes(u->reg) : "";
-
-	if (*notes)
-		(void)fprintf(stderr, "polder: note: %s\n", notes);
-	registry_close(u->reg);
-	graph_free(u->g);
-	free(u->started);
-}
-
-static int find_member(struct up *u, const char *name, struct reg_entry **ret,
-		       struct err *err)
-{
-	auto_str word = STR_INIT;
-
-	str_addf(&word, "%s.%s", u->composition, name);
-	return word.failed ? err_oom(err) : registry_find(u->reg, word.p, ret, err);
-}
-
-static int stop_member(struct up *u, const struct reg_entry *e, struct err *err)
-{
-	return launch_stop(u->reg, e, SIGTERM, LAUNCH_STOP_MS, err);
-}
+#include "cli/compose/members.h"
 
 /* ---- up ---- */
-
-static void say(const struct up *u, const char *name, const char *what)
-{
-	if (u->progress)
-		(void)fprintf(stderr, "%s.%s: %s\n", u->composition, name, what);
-}
-
-/* True if it was started from the same words. */
-static bool same_record(struct up *u, const struct reg_entry *e, struct genv *env)
-{
-	auto_str now = STR_INIT, before = STR_INIT;
-	struct graph *g = graph_new();
-	auto_free char *buf = NULL;
-	struct genv *old;
-	const char *cwd;
-	bool same = false;
-
-	if (g && record_load(u->reg, &e->id, g, &old, &cwd, &buf, NULL) == 0) {
-		record_encode(env, "/", u->composition, &now);
-		record_encode(old, "/", u->composition, &before);
-		same = now.len == before.len && memcmp(now.p, before.p, now.len) == 0;
-	}
-	graph_free(g);
-	return same;
-}
-
-/* True if it has ended, or does so right now; how, goes into err. */
-static bool has_ended(struct up *u, const struct genv *env, struct err *err)
-{
-	struct reg_entry *e = NULL;
-	bool yes = find_member(u, env->name, &e, NULL) == 0 &&
-		   registry_wait(u->reg, &e->id, e->generation, ENDING_MS, NULL) == 0;
-
-	reg_entry_free(e);
-	e = NULL;
-	if (yes && find_member(u, env->name, &e, NULL) == 0 && e->has_status)
-		(void)err_set(err, PE_REFUSED, "it ended (%s%d) before it was ready",
-			      WIFSIGNALED(e->status) ? "signal " : "",
-			      WIFSIGNALED(e->status) ? WTERMSIG(e->status) :
-						       WEXITSTATUS(e->status));
-	else if (yes)
-		(void)err_set(err, PE_REFUSED, "it ended before it was ready");
-	reg_entry_free(e);
-	return yes;
-}
-
-static int await_ready(struct up *u, struct genv *env, struct err *err)
-{
-	struct reg_entry *e = NULL;
-	int r = 0;
-
-	if (env->ready.kind != READY_STARTED) {
-		r = find_member(u, env->name, &e, err);
-		if (r == 0)
-			r = client_call(u->reg, e, CTL_READY, NULL, err);
-		reg_entry_free(e);
-		if (r != 0 && has_ended(u, env, err))
-			r = PE_REFUSED;
-	}
-	if (r == 0)
-		say(u, env->name, "ready");
-	return r;
-}
-
-static int start_member(struct up *u, struct genv *env, struct err *err)
-{
-	struct launch l = { .env = env,
-			    .reg = u->reg,
-			    .places = &u->places,
-			    .composition = u->composition,
-			    .cwd = "/",
-			    .keep = true,
-			    .background = true,
-			    .accept_weaker = u->accept_weaker };
-	struct reg_entry *e = NULL;
-	struct launched up;
-	int code, r = find_member(u, env->name, &e, NULL);
-
-	if (r == 0 && e->state != REG_STOPPED) {
-		say(u, env->name,
-		    same_record(u, e, env) ? "runs already" :
-					     "runs already, as it was before the file "
-					     "changed (polder down, then up, "
-					     "applies that)");
-		reg_entry_free(e);
-		return 0;
-	}
-	l.again = r == 0 ? e : NULL;
-	r = launch_background(&l, &up, &code, err);
-	reg_entry_free(e);
-	if (r != 0)
-		return r;
-	u->started[u->n_started++] = env;
-	say(u, env->name, "started");
-	return 0;
-}
 
 static void undo(struct up *u)
 {
 	for (size_t i = u->n_started; i-- > 0;) {
 		struct reg_entry *e = NULL;
 
-		if (find_member(u, u->started[i]->name, &e, NULL) == 0) {
-			(void)stop_member(u, e, NULL);
+		if (up_find(u, u->started[i]->name, &e, NULL) == 0) {
+			(void)up_stop(u, e, NULL);
 			(void)fprintf(stderr, "polder: %s.%s was stopped again\n",
 				      u->composition, u->started[i]->name);
 		}
@@ -243,7 +38,7 @@ static int stage(struct up *u, unsigned order, bool *ret_any, struct err *err)
 		if (env->order != order)
 			continue;
 		*ret_any = true;
-		r = start_member(u, env, err);
+		r = up_start(u, env, "started", err);
 		if (r != 0)
 			err_prefix(err, "%s", env->name);
 	}
@@ -253,7 +48,7 @@ static int stage(struct up *u, unsigned order, bool *ret_any, struct err *err)
 
 		if (env->order != order)
 			continue;
-		r = await_ready(u, env, err);
+		r = up_ready(u, env, err);
 		if (r != 0)
 			err_prefix(err, "%s", env->name);
 	}
@@ -269,29 +64,16 @@ static unsigned last_stage(const struct graph *g)
 	return last;
 }
 
-static int use_console_of_its_own(struct graph *g, struct err *err)
-{
-	for (size_t i = 0; i < g->n_envs; i++) {
-		struct binding *b = genv_binding(g->envs[i], "console");
-
-		/* The default, the creator's streams, would end with the creator. */
-		if (b && b->implied && b->source == SRC_PARENT)
-			b->source = SRC_OWN;
-		else if (!b && graph_env_bind(g->envs[i], "console=own", NULL,
-					      (struct pos){ 0 }, NULL, err) != 0)
-			return PE_USAGE;
-	}
-	return 0;
-}
-
 static int bring_up(struct up *u, struct err *err)
 {
 	unsigned last = last_stage(u->g);
-	int r = use_console_of_its_own(u->g, err);
+	int r = up_own_consoles(u->g, err);
 
 	u->started = calloc(u->g->n_envs + 1, sizeof(struct genv *));
 	if (!u->started)
 		return err_oom(err);
+	if (r == 0) /* only to tell what runs already; up changes nothing of it */
+		(void)up_plan(u, REVOKE_NEW_ONLY, &u->plan, NULL);
 	for (unsigned order = 0; r == 0 && order <= last; order++) {
 		bool any = false;
 
@@ -339,13 +121,13 @@ int compose_up(int argc, char **argv)
 	if (argc - optind != 1)
 		return compose_usage("up needs one file");
 	u.progress = !u.json;
-	r = open_state(&u, &err);
+	r = up_open(&u, &err);
 	if (r == 0)
-		r = load_checked(&u, argv[optind], &err);
+		r = up_load(&u, argv[optind], "nothing was started", &err);
 	if (r == 0)
 		r = bring_up(&u, &err);
 	c = r != 0 ? compose_trouble(&err) : report(&u);
-	close_state(&u);
+	up_close(&u);
 	return c;
 }
 
@@ -355,10 +137,10 @@ int compose_up(int argc, char **argv)
 static int take_down(struct up *u, struct reg_entry *e, bool forget, struct err *err)
 {
 	struct reg_held held;
-	int r = stop_member(u, e, err);
+	int r = up_stop(u, e, err);
 
 	if (r == 0)
-		say(u, e->name, "stopped");
+		up_say(u, e->name, "stopped");
 	if (r != 0 || !forget || !e->kept)
 		return r;
 	held = reg_held_of(e);
@@ -410,19 +192,19 @@ int compose_down(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return compose_usage("down needs one file");
-	r = open_state(&u, &err);
+	r = up_open(&u, &err);
 	if (r == 0)
 		r = compose_load(&u.g, argv[optind], &d, &err);
 	if (r == PE_BAD && u.g)
 		r = 0; /* a mistake made meanwhile must not keep it running */
 	if (r == 0) {
 		(void)graph_check(u.g, &facts, true, &d);
-		name_composition(&u, argv[optind]);
+		up_name(&u, argv[optind]);
 		r = bring_down(&u, forget, &err);
 	}
 	diags_fini(&d);
 	c = r != 0 ? compose_trouble(&err) : 0;
-	close_state(&u);
+	up_close(&u);
 	return c;
 }
 
@@ -458,7 +240,7 @@ static int run_one(struct up *u, const struct run_args *a, char **words, int n,
 	l.env = env;
 	if (!a->background)
 		return launch_foreground(&l, ret_code, err);
-	r = use_console_of_its_own(u->g, err);
+	r = up_own_consoles(u->g, err);
 	return r != 0 ? r : launch_background(&l, &up, ret_code, err);
 }
 
@@ -493,9 +275,9 @@ int compose_run(int argc, char **argv)
 	if (!a.file || argc - optind < 1)
 		return compose_usage(
 			"run -f needs a file and the name of an environment");
-	r = open_state(&u, &err);
+	r = up_open(&u, &err);
 	if (r == 0)
-		r = load_checked(&u, a.file, &err);
+		r = up_load(&u, a.file, "nothing was started", &err);
 	argv += optind;
 	argc -= optind;
 	if (argc > 1 && streq(argv[1], "--")) { /* ENV -- COMMAND … */
@@ -507,6 +289,6 @@ int compose_run(int argc, char **argv)
 		r = run_one(&u, &a, argv, argc, &code, &err);
 	if (r != 0)
 		(void)compose_trouble(&err);
-	close_state(&u);
+	up_close(&u);
 	return code;
 }
