@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Attempts at what is granted to an environment while it runs: by its program, and by what
+# serves it.
+. "$(dirname "$0")/../lib.sh"
+
+polder() { me "$T/bin/polder" "$@"; }
+in_it() { polder exec web -- "$@"; }
+fails() { ! "$@"; }
+mine() { # PATH…: the present user's, as far as this was started as root
+	! have_root || chown -hR "$MY_UID:$MY_UID" -- "$@"
+}
+up() { # WORD…: an environment that only waits
+	check "it is up" polder run -n web -d "$@" -- sleep 1000
+}
+gone() { check "it is gone" polder rm -f web; }
+tool() { # the guest programs, where the program inside finds them
+	rm -rf tools && mkdir tools && cp "$POLDER_BUILD"/tests/guests/try-live tools/ && mine tools
+}
+repo() {
+	rm -rf repo && mkdir -p repo/.git/hooks repo/sub && echo '[core]' >repo/.git/config
+	echo one >repo/a && mine repo
+}
+begun() { grep -q began "$BG_OUT"; }
+attack() { # WORD…: try-live in the background, until it is at it
+	me_bg polder exec web -- /tools/try-live "$@"
+	until_ok 10 begun
+}
+
+# ---- the guarded names, while it is put there ----
+
+# What protects them stands before the directory is seen.
+window() {
+	local i
+	repo
+	tool
+	up -g /tools=./tools,ro
+	check "a program waits for hooks" attack plant /data 12000
+	for i in $(seq 25); do
+		polder grant web /data=./repo && polder revoke web /data || return 1
+	done >"$OUT" 2>&1
+	check_fails "it made none in 25 grants" test -e repo/.git/hooks/planted
+	gone
+}
+
+# It moves the directory above while the caretaker's mount is put there.
+moved() {
+	local i n=0
+	repo
+	tool
+	rm -rf ours && mkdir -p ours/{a,b}/data/.git/hooks && mine ours
+	up -g /tools=./tools,ro -w ours
+	check "a program exchanges the directory above" attack swap "$WORK/ours" 20000
+	for i in $(seq 40); do
+		polder grant web "$WORK/ours/a/data=$WORK/repo" && n=$((n + 1))
+		polder revoke web "$WORK/ours/a/data"
+	done >"$OUT" 2>&1
+	check "some of 40 grants were made" test "$n" -gt 0
+	check_fails "and no hook in any" test -e repo/.git/hooks/planted
+	gone
+}
+
+# ---- what is left ----
+
+# Where the host's own files lie below, nothing takes their place: once, not each time.
+mounts() { in_it cat /proc/self/mountinfo | wc -l; }
+again() {
+	local i before
+	repo
+	rm -rf ours && mkdir -p ours/at && mine ours
+	up -w ours
+	for i in $(seq 6); do
+		polder grant web "$WORK/ours/at=$WORK/repo,ro" &&
+			polder revoke web "$WORK/ours/at" || return 1
+		[ "$i" != 1 ] || before=$(mounts)
+	done >"$OUT" 2>&1
+	check "as many mounts after six times as after one" test "$(mounts)" = "$before"
+	check_fails "and the host's own is not to be seen" in_it touch "$WORK/ours/at/x"
+	gone
+}
+
+for f in window moved again; do
+	each_user "$f"
+done
+check_clean "nothing is left over"
+done_testing
