@@ -244,7 +244,8 @@ static struct node *next_victim(struct dir *d, uint32_t *tries)
 		(*tries)--;
 		d->trim_hand = d->trim_hand >= d->nodes.n ? 1 : d->trim_hand + 1;
 		n = d->nodes.at[d->trim_hand].what;
-		if (n && n != d->root && n->pins == 0 && n->nlookup > 0 && n->parent)
+		if (n && n != d->root && n->pins == 0 && n->nlookup > 0 && n->parent &&
+		    !n->guard) /* a mount inside would go with it */
 			return n;
 	}
 	return NULL;

@@ -270,7 +270,9 @@ static int prepare(const struct care_spec *s, struct err *err)
 		return err_sys(err, "/proc is needed");
 	dir.prunes = true;
 	r = make_chain(s, err);
-	return r == 0 ? enter_root(s, err) : r;
+	if (r == 0)
+		r = enter_root(s, err);
+	return r == 0 && guard_begin(&dir, s) < 0 ? err_oom(err) : r;
 }
 
 int main(int argc, char **argv)

@@ -226,6 +226,30 @@ static int list_takers(const struct tender_taker *from, size_t n, struct care_ta
 	return 0;
 }
 
+/* What covers protect inside, the caretaker protects too. */
+static int list_guarded(const struct tender_serve *s, struct care_spec *cs,
+			struct err *err)
+{
+	size_t skip = strlen(s->slot) + 1;
+
+	if (s->n_covers > CARE_MAX_GUARDED)
+		return err_set(err, PE_REFUSED, "%s: too much in it is to be protected",
+			       s->slot);
+	for (size_t i = 0; i < s->n_covers; i++) {
+		const struct live_cover *c = &s->covers[i];
+
+		if (strncmp(c->path, s->slot, skip - 1) != 0 || c->path[skip - 1] != '/')
+			return err_set(err, -EINVAL, "cannot protect '%s'", c->path);
+		cs->guarded[cs->n_guarded++] = (struct care_guarded){
+			.how = c->mask      ? CARE_CLOSED :
+			       c->read_only ? CARE_KEPT :
+					      CARE_WAY,
+			.path = c->path + skip,
+		};
+	}
+	return 0;
+}
+
 static int write_spec(const struct care_spec *s, int *ret_fd, struct err *err)
 {
 	auto_fd fd = memfd_create("caretaker", MFD_CLOEXEC);
@@ -311,6 +335,8 @@ static int start(struct care *c, const struct tender_serve *s, int take_fuse,
 	cs.gid = (struct care_id){ s->host_gid, c->t->job->spec->gid };
 	r = buf ? list_takers(s->takers, s->n_takers, cs.takers, &cs.n_takers, err) :
 		  err_oom(err);
+	if (r == 0)
+		r = list_guarded(s, &cs, err);
 	if (r != 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

@@ -61,6 +61,32 @@ moved() {
 	gone
 }
 
+# The kernel drops a mount on a name that could once not be looked up; what serves the
+# directory does not depend on it.
+dropped() {
+	local hooks=/data/.git/hooks
+	repo
+	tool
+	up -g /tools=./tools,ro
+	check "granted" polder grant web /data=./repo
+	check_fails "no hook is made" in_it touch "$hooks/planted"
+	check "a program makes a name fail, and tries" in_it /tools/try-live flip /data 8000
+	check_fails "it made none" test -e repo/.git/hooks/planted
+	check "it gives back what it took" in_it chmod 755 /data/.git
+	check_fails "nothing is linked into them" in_it ln /data/a "$hooks/planted"
+	check_fails "nor moved" in_it mv /data/a "$hooks/planted"
+	check_fails "nor are they moved away" in_it mv "$hooks" /data/x
+	check_fails "nor what they lie in" in_it mv /data/.git /data/x
+	check_fails "nor something put in its place" in_it mv -T /data/sub "$hooks"
+	check_fails "nor the configuration" in_it ln /data/.git/config /data/x
+	check_fails "in any way" in_it sh -c 'echo x >>/data/.git/config'
+	check "the rest can be written" in_it touch /data/.git/index /data/sub/x
+	check "the host replaces them" me sh -c 'rm -rf repo/.git/hooks && mkdir repo/.git/hooks'
+	sleep 1.2
+	check_fails "they are still kept" in_it touch "$hooks/planted"
+	gone
+}
+
 # ---- what is left ----
 
 # Where the host's own files lie below, nothing takes their place: once, not each time.
@@ -80,7 +106,7 @@ again() {
 	gone
 }
 
-for f in window moved again; do
+for f in window moved dropped again; do
 	each_user "$f"
 done
 check_clean "nothing is left over"
