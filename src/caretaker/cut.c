@@ -41,6 +41,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -171,7 +172,9 @@ static uint32_t still_there(const struct dir *d)
 
 		if (w->left || (w->abandoned && w->unique))
 			continue; /* it will see `stop` before it reads again */
-		(void)pthread_kill(w->thread, SIGUSR1);
+		/* pthread_kill's own call would reach other processes, too. */
+		if (w->tid)
+			(void)syscall(SYS_tgkill, getpid(), w->tid, SIGUSR1);
 		n++;
 	}
 	return n;

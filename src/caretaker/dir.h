@@ -6,6 +6,7 @@
  *	control.c	the control channel, timers, the end
  *	cut.c		taking everything back
  *	serve.c		worker threads: requests of the kernel, admission, answers
+ *	filter.c	which system calls are left
  *	guard.c		names that may not be changed
  *	node.c		which files the kernel remembers, and which are open
  *	names.c		what is done to a name in a directory
@@ -78,6 +79,7 @@ struct dir;
 struct worker {
 	struct dir *d;
 	pthread_t thread;
+	pid_t tid;       /* 0: not yet */
 	uint64_t unique; /* of what it works on; 0: nothing */
 	const struct chain *chain;
 	bool abandoned; /* it was answered in its place */
@@ -187,6 +189,11 @@ int guard_admits(const struct dir *d, const struct node *node, const struct node
 		 const char *name, bool changes);
 /* Whether a name may be removed or replaced. Takes the lock. 0 or -errno. */
 int guard_leaves(struct dir *d, const struct node *dir, const char *name);
+
+/* ---- filter.c ---- */
+
+/* For the rest of this process, before there is a second thread. -errno. */
+int filter_install(bool passthrough);
 
 /* ---- the operations ---- */
 

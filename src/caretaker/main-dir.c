@@ -9,7 +9,8 @@
  * serve. serve.c tells how it works.
  *
  * Stages: the spec; what it names is looked at, the root entered; ids and capabilities
- * are given up; Landlock allows what lies beneath the root and nothing else; threads start.
+ * are given up; Landlock allows what lies beneath the root and nothing else, and the filter
+ * the system calls that this takes; threads start.
  * From then on Mustn't: open anything but by a node's descriptor, start a program.
  */
 #include "caretaker/dir.h"
@@ -20,6 +21,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,6 +30,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #define NODES_MAX 262144u
 
@@ -132,6 +135,7 @@ static int enter_subdirs(const struct care_spec *s, int root, struct err *err)
 static int enter_root(const struct care_spec *s, struct err *err)
 {
 	bool is_file = s->flags & CARE_IS_FILE;
+	struct statfs fs;
 	struct stat st;
 	int root = enter_subdirs(s, s->root_fd, err);
 
@@ -142,6 +146,9 @@ static int enter_root(const struct care_spec *s, struct err *err)
 	if (is_file ? !S_ISREG(st.st_mode) : !S_ISDIR(st.st_mode))
 		return err_set(err, PE_BAD, "the root is no %s",
 			       is_file ? "regular file" : "directory");
+	/* There it would open its own memory for the program. */
+	if (fstatfs(root, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC)
+		return err_set(err, PE_REFUSED, "what is in /proc is not served");
 	return node_root(&dir, root, &st, err);
 }
 
@@ -199,6 +206,8 @@ static int confine(const struct care_spec *s, struct err *err)
 	r = lockdown_no_new_privs();
 	if (r == 0)
 		r = lockdown_landlock_beneath(dir.root->fd, s->flags & CARE_IS_FILE);
+	if (r == 0)
+		r = filter_install(dir.passthrough);
 	return r < 0 ? err_neg(err, r, "cannot be confined to the granted tree") : 0;
 }
 

@@ -45,6 +45,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -580,6 +581,9 @@ void *serve_thread(void *worker)
 	struct dir *d = w->d;
 	ssize_t n;
 
+	(void)pthread_mutex_lock(&d->lock);
+	w->tid = (pid_t)syscall(SYS_gettid);
+	(void)pthread_mutex_unlock(&d->lock);
 	while (may_read(w)) {
 		n = read(d->fuse, w->in, IN_MAX);
 		int e = errno;
