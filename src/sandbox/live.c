@@ -343,7 +343,8 @@ static int look_in(int dir, const char *leaf)
  * All of it is done in the one directory that was found. A mount point cannot be renamed or
  * removed, and nobody inside can mount: so what was looked at is what is taken.
  */
-static int take_away(const char *path, uint64_t mount, struct err *err)
+static int take_away(const char *path, uint64_t mount, const struct live_root *was,
+		     struct err *err)
 {
 	const char *leaf = strrchr(path, '/') + 1;
 	auto_fd dir = -1, at = -1, tree = -1;
@@ -354,8 +355,16 @@ static int take_away(const char *path, uint64_t mount, struct err *err)
 	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(leaf - path), path);
 	dir = look_up(parent);
 	at = dir < 0 ? dir : look_in(dir, leaf);
-	if (at < 0 || (mount && mount_of(at) != mount))
+	if (mount && (at < 0 || mount_of(at) != mount))
 		return 0; /* it went with what it lay in, or was moved out of the way */
+	if (!mount && (at < 0 || mount_of(at) == mount_of(dir) ||
+		       (was->ino && (fstat(at, &st) < 0 || st.st_dev != was->dev ||
+				     st.st_ino != was->ino))))
+		return err_set(err, PE_REFUSED,
+			       "'%s' is not there any more: the program has moved a "
+			       "directory above it, and still holds it; only its end "
+			       "takes it away (--kill)",
+			       path);
 	(void)close(TAKE_FD(at));
 	r = (int)SYS1(SYS_fchdir, dir);
 	if (r == 0)
@@ -465,8 +474,8 @@ int live_attach(struct live_door *d, uint64_t *ret_mount, struct err *err)
 	return r;
 }
 
-int live_detach(const struct live_env *e, const char *path, uint64_t mount,
-		struct err *err)
+static int detach(const struct live_env *e, const char *path, uint64_t mount,
+		  const struct live_root *was, struct err *err)
 {
 	struct live_door d = LIVE_DOOR_INIT;
 	struct word w = { .result = -EPROTO };
@@ -479,11 +488,23 @@ int live_detach(const struct live_env *e, const char *path, uint64_t mount,
 
 		r = enter(e, NULL, &why);
 		if (r == 0)
-			r = take_away(path, mount, &why);
+			r = take_away(path, mount, was, &why);
 		say(d.chan, r, &why, 0, -1);
 		sys_exit(0);
 	}
 	r = hear(&d, path, &w, NULL, err);
 	end(&d, r == 0 || w.text[0]);
 	return r;
+}
+
+int live_detach(const struct live_env *e, const char *path, uint64_t mount,
+		struct err *err)
+{
+	return mount ? detach(e, path, mount, NULL, err) : 0;
+}
+
+int live_unmount(const struct live_env *e, const char *path, struct live_root was,
+		 struct err *err)
+{
+	return detach(e, path, 0, &was, err);
 }

@@ -515,7 +515,12 @@ int tender_cut(struct tender *t, const char *slot, bool to_errors, struct tender
 
 int tender_unmount(struct tender *t, const char *slot, struct err *err)
 {
+	const struct spec *s = t->job->spec;
 	struct live_env e = live_env(t);
+	struct live_root was = { .ino = 0 };
 
-	return live_detach(&e, slot, 0, err);
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i].kind == SPEC_MOUNT_BIND && streq(s->mounts[i].dst, slot))
+			was = (struct live_root){ s->mounts[i].dev, s->mounts[i].ino };
+	return live_unmount(&e, slot, was, err);
 }

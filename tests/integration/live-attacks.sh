@@ -87,6 +87,47 @@ dropped() {
 	gone
 }
 
+# What was there from the start is known by what it is: exchanging directories makes it no
+# other.
+exchanged() {
+	local a="$WORK/ours/a/data" b="$WORK/ours/b/data"
+	rm -rf ours x y && mkdir -p ours/{a,b}/data x y && echo x >x/name && echo y >y/name
+	mine ours x y
+	up -w ours -g "$a=$WORK/x" -g "$b=$WORK/y"
+	check_out "two mounts" '^x$' in_it cat "$a/name"
+	check "the program exchanges what is above" in_it sh -c \
+		"cd '$WORK/ours' && mv a c && mv b a && mv c b"
+	check_out "they are exchanged" '^y$' in_it cat "$a/name"
+	check_err "the one at that place is not taken for the other" 'moved' \
+		polder revoke --new-only web "$a"
+	check_out "which stays" '^y$' in_it cat "$a/name"
+	check_out "and is said to" "$a=" polder show web
+	check "they are put back" in_it sh -c "cd '$WORK/ours' && mv a c && mv b a && mv c b"
+	check "and it is revoked" polder revoke --new-only web "$a"
+	check_fails "it is gone" in_it cat "$a/name"
+	check_out "the other is not" '^y$' in_it cat "$b/name"
+	gone
+}
+
+# ---- what people read ----
+
+shown() {
+	local name
+	name=$(printf 'a\033[31m\302\233x\342\200\256y\nallow')
+	repo
+	up
+	check "logged" polder grant web /data=./repo,log
+	check "a name is made to be shown" in_it touch "/data/$name"
+	check_out "it is" 'create' polder audit web
+	check_fails "without its control characters" raw polder audit web
+	check_fails "nor in JSON" raw polder audit --json web
+	check_fails "nor on a line of its own" line polder audit web
+	check_out "but what they were" '\\u001b' polder audit web
+	gone
+}
+raw() { "$@" | LC_ALL=C grep -Pq '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae'; }
+line() { "$@" | grep -q '^allow'; }
+
 # ---- what is left ----
 
 # Where the host's own files lie below, nothing takes their place: once, not each time.
@@ -106,7 +147,7 @@ again() {
 	gone
 }
 
-for f in window moved dropped again; do
+for f in window moved dropped exchanged shown again; do
 	each_user "$f"
 done
 check_clean "nothing is left over"
