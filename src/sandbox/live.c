@@ -81,6 +81,18 @@ static int look_up(const char *path)
 	return sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0, BENEATH);
 }
 
+static int look_in(int dir, const char *leaf)
+{
+	return sys_openat2(dir, leaf, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0, BENEATH);
+}
+
+static uint64_t mount_of(int fd)
+{
+	uint64_t x[32] = { 0 }; /* struct statx; not every libc has all of it */
+
+	return SYS5(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MOUNT, x) == 0 ? x[18] : 0;
+}
+
 /* Ours is what lies in memory with the root's own directories. */
 static bool is_ours(int fd)
 {
@@ -162,13 +174,6 @@ static int find_place(const char *path, bool is_file, int *ret_fd, struct err *e
 			path, is_file ? "a" : "no", is_file ? "a file" : "a directory");
 	*ret_fd = TAKE_FD(fd);
 	return 0;
-}
-
-static uint64_t mount_of(int fd)
-{
-	uint64_t x[32] = { 0 }; /* struct statx; not every libc has all of it */
-
-	return SYS5(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MOUNT, x) == 0 ? x[18] : 0;
 }
 
 /* An empty, read-only directory or file, as a mount. */
@@ -258,6 +263,24 @@ static int protect(const struct live_env *e, const struct live_mount *m, int mou
 	return 0;
 }
 
+/* What a cut has left at a place: its errors. */
+static void clear_place(const char *path)
+{
+	const char *leaf = strrchr(path, '/') + 1;
+	auto_fd dir = -1, at = -1;
+	char parent[4096];
+	struct stat st;
+
+	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(leaf - path), path);
+	dir = look_up(parent);
+	at = dir < 0 ? dir : look_in(dir, leaf);
+	if (at < 0 || fstat(at, &st) == 0 || errno != ENOTCONN ||
+	    SYS1(SYS_fchdir, dir) < 0)
+		return;
+	(void)SYS2(SYS_umount2, leaf, MNT_DETACH | UMOUNT_NOFOLLOW);
+	(void)SYS1(SYS_chdir, "/");
+}
+
 static int attach(const struct live_env *e, const struct live_mount *m, int mount,
 		  uint64_t *ret_id, struct err *err)
 {
@@ -270,8 +293,10 @@ static int attach(const struct live_env *e, const struct live_mount *m, int moun
 		return err_sys(err, "what serves '%s' does not answer", m->path);
 	if (m->n_covers > 0)
 		r = protect(e, m, mount, &tree, err);
-	if (r == 0)
+	if (r == 0) {
+		clear_place(m->path);
 		r = find_place(m->path, m->is_file, &place, err);
+	}
 	if (r != 0)
 		return r;
 	r = sys_move_mount(tree < 0 ? mount : tree, place, "");
@@ -332,11 +357,6 @@ static bool is_nothing(int fd)
 	       (fs.f_flags & ST_RDONLY) && (fs.f_flags & ST_NOEXEC) &&
 	       fstat(fd, &st) == 0 &&
 	       (st.st_mode & 0777) == (S_ISDIR(st.st_mode) ? 0555 : 0444);
-}
-
-static int look_in(int dir, const char *leaf)
-{
-	return sys_openat2(dir, leaf, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0, BENEATH);
 }
 
 /*

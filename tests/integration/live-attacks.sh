@@ -144,6 +144,13 @@ again() {
 	done >"$OUT" 2>&1
 	check "as many mounts after six times as after one" test "$(mounts)" = "$before"
 	check_fails "and the host's own is not to be seen" in_it touch "$WORK/ours/at/x"
+	check "granted again" polder grant web /data=./repo
+	check "and revoked to errors" polder revoke --to error web /data
+	check_fails "which are there" in_it cat /data/a
+	check "it can be granted again" polder grant web /data=./repo
+	check_out "all of it" '^one$' in_it cat /data/a
+	check "and revoked" polder revoke web /data
+	check_fails "nothing is there" in_it cat /data/a
 	gone
 }
 
