@@ -49,6 +49,14 @@ static size_t utf8_len(const unsigned char *s, size_t n)
 	return len;
 }
 
+/* U+202A to 202E, U+2066 to 2069: they have a terminal show something else than is there. */
+static bool is_bidi(const unsigned char *s, size_t len)
+{
+	return len == 3 && s[0] == 0xe2 &&
+	       ((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) ||
+		(s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
+}
+
 static void escaped(struct str *out, const char *text, size_t n)
 {
 	const unsigned char *s = (const unsigned char *)text;
@@ -68,6 +76,10 @@ static void escaped(struct str *out, const char *text, size_t n)
 			str_add(out, "\\n");
 		else if (s[i] < 0x20 || s[i] == 0x7f)
 			str_addf(out, "\\u%04x", s[i]);
+		else if (len == 2 && s[i] == 0xc2 && s[i + 1] < 0xa0)
+			str_addf(out, "\\u%04x", s[i + 1]); /* controls too */
+		else if (is_bidi(s + i, len))
+			str_addf(out, "\\u20%02x", (s[i + 1] & 3) << 6 | (s[i + 2] & 63));
 		else
 			str_addn(out, text + i, len);
 		i += len;

@@ -68,10 +68,11 @@ void attr_fill(const struct dir *d, const struct stat *st, struct fuse_attr *out
 				   .blksize = (uint32_t)st->st_blksize };
 }
 
-/* Setuid and setgid may stay or go, not come. */
+/* Setuid and setgid may go, not come; nor stay, for a write beside us may just have taken
+ * them away. A directory's setgid is harmless. */
 bool mode_allowed(mode_t asked, mode_t had)
 {
-	return (asked & (S_ISUID | S_ISGID) & ~had) == 0;
+	return (asked & (S_ISUID | S_ISGID) & ~(S_ISDIR(had) ? had : 0)) == 0;
 }
 
 static int tell_attr(struct req *r)

@@ -41,6 +41,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -171,7 +172,9 @@ static uint32_t still_there(const struct dir *d)
 
 		if (w->left || (w->abandoned && w->unique))
 			continue; /* it will see `stop` before it reads again */
-		(void)pthread_kill(w->thread, SIGUSR1);
+		/* pthread_kill's own call would reach other processes, too. */
+		if (w->tid)
+			(void)syscall(SYS_tgkill, getpid(), w->tid, SIGUSR1);
 		n++;
 	}
 	return n;
@@ -244,7 +247,8 @@ static struct node *next_victim(struct dir *d, uint32_t *tries)
 		(*tries)--;
 		d->trim_hand = d->trim_hand >= d->nodes.n ? 1 : d->trim_hand + 1;
 		n = d->nodes.at[d->trim_hand].what;
-		if (n && n != d->root && n->pins == 0 && n->nlookup > 0 && n->parent)
+		if (n && n != d->root && n->pins == 0 && n->nlookup > 0 && n->parent &&
+		    !n->guard) /* a mount inside would go with it */
 			return n;
 	}
 	return NULL;

@@ -6,11 +6,13 @@
 #include "caretaker/dir.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 static int beneath(const struct dir *d, int root, const char *path)
@@ -48,6 +50,7 @@ static int enter_subdirs(const struct dir *d, struct err *err)
 static int enter_root(struct dir *d, struct err *err)
 {
 	bool is_file = d->spec.flags & CARE_IS_FILE;
+	struct statfs fs;
 	struct stat st;
 	int root = enter_subdirs(d, err);
 
@@ -58,6 +61,9 @@ static int enter_root(struct dir *d, struct err *err)
 	if (is_file ? !S_ISREG(st.st_mode) : !S_ISDIR(st.st_mode))
 		return err_set(err, PE_BAD, "the root is no %s",
 			       is_file ? "regular file" : "directory");
+	/* There it would open its own memory for the program. */
+	if (fstatfs(root, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC)
+		return err_set(err, PE_REFUSED, "what is in /proc is not served");
 	return node_root(d, root, &st, err);
 }
 
@@ -118,5 +124,7 @@ int dir_init(struct dir *d, struct err *err)
 	if (d->wake < 0 || d->proc < 0)
 		return err_sys(err, "/proc is needed");
 	r = make_chain(d, err);
-	return r == 0 ? enter_root(d, err) : r;
+	if (r == 0)
+		r = enter_root(d, err);
+	return r == 0 && guard_begin(d, s) < 0 ? err_oom(err) : r;
 }

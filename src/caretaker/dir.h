@@ -7,6 +7,8 @@
  *	control.c	the control channel, timers, the end
  *	cut.c		taking everything back
  *	serve.c		worker threads: requests of the kernel, admission, answers
+ *	filter.c	which system calls are left
+ *	guard.c		names that may not be changed
  *	node.c		which files the kernel remembers, and which are open
  *	names.c		what is done to a name in a directory
  *	files.c		what is done to an open file
@@ -50,8 +52,9 @@ struct node {
 	uint32_t handles;
 	dev_t dev;
 	ino_t ino;
-	mode_t type; /* S_IFMT; never changes */
-	int fd;      /* O_PATH */
+	mode_t type;               /* S_IFMT; never changes */
+	int fd;                    /* O_PATH */
+	const struct guard *guard; /* it was met at such a name (guard.c) */
 	bool barred; /* it came under a hidden name: nothing is done to it any more */
 	bool opened; /* seen holds: as it was when it was opened last */
 	struct {
@@ -78,6 +81,7 @@ struct dir;
 struct worker {
 	struct dir *d;
 	pthread_t thread;
+	pid_t tid;       /* 0: not yet */
 	uint64_t unique; /* of what it works on; 0: nothing */
 	const struct chain *chain;
 	bool abandoned; /* it was answered in its place */
@@ -95,6 +99,7 @@ struct dir {
 	bool cross, passthrough;
 	uint32_t minor; /* of the protocol, as agreed */
 	struct taker_host host;
+	struct guard *guards;
 
 	/* under lock, as all of nodes, handles and workers */
 	pthread_mutex_t lock;
@@ -179,6 +184,28 @@ struct handle *handle_of(struct dir *d, uint64_t id);
 struct handle *handle_new(struct dir *d, struct node *node, int take_fd, bool writes);
 /* A descriptor that is to be closed, later; -1: it is still used. */
 int handle_unpin(struct dir *d, struct handle *h);
+
+/* Of a file that is known; NULL: it is not. */
+struct node *node_met(const struct dir *d, const struct stat *st);
+
+/* ---- guard.c; under lock unless it says otherwise ---- */
+
+/* Once the root is there. -errno. */
+int guard_begin(struct dir *d, const struct care_spec *s);
+/* node was found in parent by that name. */
+void guard_met(const struct dir *d, struct node *node, const struct node *parent,
+	       const char *name);
+/* Whether node and node2 (or NULL) may be used, or changed, and a name (or NULL) be made in
+ * node. 0 or -errno. */
+int guard_admits(const struct dir *d, const struct node *node, const struct node *node2,
+		 const char *name, bool changes);
+/* Whether a name may be removed or replaced. Takes the lock. 0 or -errno. */
+int guard_leaves(struct dir *d, const struct node *dir, const char *name);
+
+/* ---- filter.c ---- */
+
+/* For the rest of this process, before there is a second thread. -errno. */
+int filter_install(bool passthrough);
 
 /* ---- the operations ---- */
 

@@ -9,7 +9,8 @@
  * serve. serve.c tells how it works.
  *
  * Stages: the spec; what it names is looked at, the root entered; ids and capabilities
- * are given up; Landlock allows what lies beneath the root and nothing else; threads start.
+ * are given up; Landlock allows what lies beneath the root and nothing else, and the filter
+ * the system calls that this takes; threads start.
  * From then on Mustn't: open anything but by a node's descriptor, start a program.
  */
 #include "caretaker/dir.h"
@@ -26,6 +27,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #define NODES_MAX 262144u
 
@@ -136,6 +138,8 @@ static int confine(const struct care_spec *s, struct err *err)
 	r = lockdown_no_new_privs();
 	if (r == 0)
 		r = lockdown_landlock_beneath(dir.root->fd, s->flags & CARE_IS_FILE);
+	if (r == 0)
+		r = filter_install(dir.passthrough);
 	return r < 0 ? err_neg(err, r, "cannot be confined to the granted tree") : 0;
 }
 

@@ -218,7 +218,9 @@ static int remove_name(struct req *r, enum care_act act, int flags)
 	int e;
 
 	r->op.changes = true;
-	e = req_before(r, act);
+	e = guard_leaves(r->d, r->node, r->name);
+	if (e == 0)
+		e = req_before(r, act);
 	if (e != 0)
 		return e;
 	return req_after(r, unlinkat(r->node->fd, r->name, flags) < 0 ? -errno : 0);
@@ -255,7 +257,11 @@ static int rename_with(struct req *r, unsigned flags)
 
 	r->op.changes = true;
 	r->op.name2 = r->name2;
-	e = req_before(r, CARE_ACT_RENAME);
+	e = guard_leaves(r->d, r->node, r->name);
+	if (e == 0)
+		e = guard_leaves(r->d, r->node2, r->name2);
+	if (e == 0)
+		e = req_before(r, CARE_ACT_RENAME);
 	if (e != 0)
 		return e;
 	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
@@ -318,9 +324,10 @@ static int open_found(struct req *r, const struct fuse_create_in *in,
 		return e;
 	(void)pthread_mutex_lock(&r->d->lock);
 	node = node_of(r->d, out->nodeid); /* counted just now: it stays */
+	fd = !node || node->barred ? -ENOENT : guard_admits(r->d, node, NULL, NULL, true);
 	(void)pthread_mutex_unlock(&r->d->lock);
-	fd = !node || node->barred ? -ENOENT :
-				     node_open(r->d, node, open_flags(in->flags));
+	if (fd == 0)
+		fd = node_open(r->d, node, open_flags(in->flags));
 	if (fd >= 0 && fstat(fd, st) < 0) {
 		(void)close(fd);
 		fd = -EIO;

@@ -58,7 +58,7 @@ static uint32_t bucket(const struct dir *d, dev_t dev, ino_t ino)
 	return (uint32_t)(h >> 32) & (d->n_buckets - 1);
 }
 
-static struct node *find(const struct dir *d, const struct stat *st)
+struct node *node_met(const struct dir *d, const struct stat *st)
 {
 	struct node *n;
 
@@ -210,13 +210,14 @@ int node_root(struct dir *d, int take_fd, const struct stat *st, struct err *err
 struct node *node_again(struct dir *d, const struct stat *st, struct node *parent,
 			const char *name)
 {
-	struct node *n = find(d, st);
+	struct node *n = node_met(d, st);
 
 	/* The type of an inode stays. Another one: not the same after all. */
 	if (!n || n->type != (st->st_mode & S_IFMT))
 		return NULL;
 	n->nlookup++;
 	node_renamed(d, n, parent, name);
+	guard_met(d, n, parent, name);
 	return n;
 }
 
@@ -240,6 +241,7 @@ struct node *node_enter(struct dir *d, int take_fd, const struct stat *st,
 	n->name = copy;
 	n->parent = parent;
 	node_pin(parent);
+	guard_met(d, n, parent, name);
 	n->nlookup = 1;
 	return n;
 }

@@ -40,10 +40,12 @@
 
 #include "base/fd.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -62,6 +64,8 @@ enum {
 	OF_FILE = 1 << 7, /* a regular file */
 	ENDS = 1 << 8,    /* also of what is barred */
 	NO_NODE = 1 << 9,
+	CHANGES = 1 << 10, /* the node, or its name in it */
+	LOOKS = 1 << 11,   /* also of what is closed */
 };
 
 struct call {
@@ -74,30 +78,33 @@ static int do_init(struct req *r);
 
 static const struct call calls[] = {
 	[FUSE_LOOKUP] = { do_lookup, 0, NAME | IN_DIR },
-	[FUSE_GETATTR] = { do_getattr, sizeof(struct fuse_getattr_in), 0 },
-	[FUSE_SETATTR] = { do_setattr, sizeof(struct fuse_setattr_in), 0 },
+	[FUSE_GETATTR] = { do_getattr, sizeof(struct fuse_getattr_in), LOOKS },
+	[FUSE_SETATTR] = { do_setattr, sizeof(struct fuse_setattr_in), CHANGES },
 	[FUSE_READLINK] = { do_readlink, 0, 0 },
-	[FUSE_SYMLINK] = { do_symlink, 0, NAME | TEXT2 | IN_DIR },
-	[FUSE_MKNOD] = { do_mknod, sizeof(struct fuse_mknod_in), NAME | IN_DIR },
-	[FUSE_MKDIR] = { do_mkdir, sizeof(struct fuse_mkdir_in), NAME | IN_DIR },
-	[FUSE_UNLINK] = { do_unlink, 0, NAME | IN_DIR },
-	[FUSE_RMDIR] = { do_rmdir, 0, NAME | IN_DIR },
+	[FUSE_SYMLINK] = { do_symlink, 0, NAME | TEXT2 | IN_DIR | CHANGES },
+	[FUSE_MKNOD] = { do_mknod, sizeof(struct fuse_mknod_in),
+			 NAME | IN_DIR | CHANGES },
+	[FUSE_MKDIR] = { do_mkdir, sizeof(struct fuse_mkdir_in),
+			 NAME | IN_DIR | CHANGES },
+	[FUSE_UNLINK] = { do_unlink, 0, NAME | IN_DIR | CHANGES },
+	[FUSE_RMDIR] = { do_rmdir, 0, NAME | IN_DIR | CHANGES },
 	[FUSE_RENAME] = { do_rename, sizeof(struct fuse_rename_in),
-			  NAME | NAME2 | IN_DIR },
+			  NAME | NAME2 | IN_DIR | CHANGES },
 	[FUSE_RENAME2] = { do_rename2, sizeof(struct fuse_rename2_in),
-			   NAME | NAME2 | IN_DIR },
-	[FUSE_LINK] = { do_link, sizeof(struct fuse_link_in), NAME | IN_DIR },
+			   NAME | NAME2 | IN_DIR | CHANGES },
+	[FUSE_LINK] = { do_link, sizeof(struct fuse_link_in), NAME | IN_DIR | CHANGES },
 	[FUSE_OPEN] = { do_open, sizeof(struct fuse_open_in), 0 },
 	[FUSE_READ] = { do_read, sizeof(struct fuse_read_in), HANDLE | OF_FILE },
 	[FUSE_WRITE] = { do_write, sizeof(struct fuse_write_in),
-			 HANDLE | OF_FILE | DATA },
+			 HANDLE | OF_FILE | DATA | CHANGES },
 	[FUSE_STATFS] = { do_statfs, 0, 0 },
 	[FUSE_RELEASE] = { do_release, sizeof(struct fuse_release_in), HANDLE | ENDS },
 	[FUSE_FSYNC] = { do_fsync, sizeof(struct fuse_fsync_in), HANDLE },
-	[FUSE_SETXATTR] = { do_setxattr, FUSE_COMPAT_SETXATTR_IN_SIZE, TEXT | DATA },
+	[FUSE_SETXATTR] = { do_setxattr, FUSE_COMPAT_SETXATTR_IN_SIZE,
+			    TEXT | DATA | CHANGES },
 	[FUSE_GETXATTR] = { do_getxattr, sizeof(struct fuse_getxattr_in), TEXT },
 	[FUSE_LISTXATTR] = { do_listxattr, sizeof(struct fuse_getxattr_in), 0 },
-	[FUSE_REMOVEXATTR] = { do_removexattr, 0, TEXT },
+	[FUSE_REMOVEXATTR] = { do_removexattr, 0, TEXT | CHANGES },
 	[FUSE_FLUSH] = { do_flush, sizeof(struct fuse_flush_in), HANDLE | ENDS },
 	[FUSE_INIT] = { do_init, offsetof(struct fuse_init_in, flags2), DATA | NO_NODE },
 	[FUSE_OPENDIR] = { do_opendir, sizeof(struct fuse_open_in), IN_DIR },
@@ -106,9 +113,10 @@ static const struct call calls[] = {
 			       HANDLE | IN_DIR },
 	[FUSE_RELEASEDIR] = { do_release, sizeof(struct fuse_release_in), HANDLE | ENDS },
 	[FUSE_FSYNCDIR] = { do_fsync, sizeof(struct fuse_fsync_in), HANDLE },
-	[FUSE_CREATE] = { do_create, sizeof(struct fuse_create_in), NAME | IN_DIR },
+	[FUSE_CREATE] = { do_create, sizeof(struct fuse_create_in),
+			  NAME | IN_DIR | CHANGES },
 	[FUSE_FALLOCATE] = { do_fallocate, sizeof(struct fuse_fallocate_in),
-			     HANDLE | OF_FILE },
+			     HANDLE | OF_FILE | CHANGES },
 	[FUSE_LSEEK] = { do_lseek, sizeof(struct fuse_lseek_in), HANDLE | OF_FILE },
 	[FUSE_COPY_FILE_RANGE] = { do_copy_file_range,
 				   sizeof(struct fuse_copy_file_range_in),
@@ -275,10 +283,22 @@ static int find_handles(struct req *r, const struct call *c)
 	return r->handle2 && r->handle2->node == r->node2 ? 0 : -EBADF;
 }
 
+static bool changes(const struct req *r, const struct call *c)
+{
+	const struct fuse_open_in *in = r->arg;
+
+	return c->flags & CHANGES ||
+	       (r->h->opcode == FUSE_OPEN &&
+		((in->flags & O_ACCMODE) != O_RDONLY || (in->flags & O_TRUNC)));
+}
+
 static int find_all(struct req *r, const struct call *c)
 {
 	int e = c->flags & NO_NODE ? 0 : find_nodes(r, c);
 
+	if (e == 0 && r->d->guards && !(c->flags & (NO_NODE | ENDS | LOOKS)))
+		e = guard_admits(r->d, r->node, r->node2,
+				 c->flags & NAME ? r->name : NULL, changes(r, c));
 	if (e == 0 && !(c->flags & NO_NODE))
 		e = find_handles(r, c);
 	return e;
@@ -559,6 +579,9 @@ void *serve_thread(void *worker)
 	struct dir *d = w->d;
 	ssize_t n;
 
+	(void)pthread_mutex_lock(&d->lock);
+	w->tid = (pid_t)syscall(SYS_gettid);
+	(void)pthread_mutex_unlock(&d->lock);
 	while (may_read(w)) {
 		n = read(d->fuse, w->in, IN_MAX);
 		int e = errno;

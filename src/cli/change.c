@@ -214,7 +214,8 @@ int cmd_revoke(int argc, char **argv)
 
 /* ---- audit ---- */
 
-/* The value of a member of one of our own flat lines, as text. */
+/* The value of a member of one of our own flat lines, as text. A control character stays
+ * escaped: a program chose the names. */
 static void member(const char *line, const char *key, char *ret, size_t size)
 {
 	char want[32];
@@ -228,7 +229,7 @@ static void member(const char *line, const char *key, char *ret, size_t size)
 	end = *p == '"' ? "\"\n" : ",}\n";
 	p += *p == '"';
 	for (; *p && !strchr(end, *p) && n + 1 < size; p++) {
-		if (*p == '\\' && p[1])
+		if (*p == '\\' && (p[1] == '\\' || p[1] == '"'))
 			p++;
 		ret[n++] = *p;
 	}

@@ -451,7 +451,7 @@ static int do_revoke(struct live *l, struct tender *t, const struct genv_change 
 		r = tender_cut(t, c->slot, to == REVOKE_TO_ERROR, cut, &why);
 	else if (c->step == CHANGE_UNMOUNT)
 		r = tender_unmount(t, c->slot, &why);
-	if (r != 0 && c->step == CHANGE_UNMOUNT)
+	if (r != 0 && c->step == CHANGE_UNMOUNT && !c->kill)
 		return err_set(err, r, "%s", why.text);
 	record_cut(l, c->slot);
 	return 0;

@@ -9,7 +9,9 @@
  *
  * What the program may do meanwhile: rename, replace and link in every directory that it
  * may write. A place is therefore held by descriptor from the look at it to the mount on it,
- * and what is taken away is known by its mount's id, not by its name alone.
+ * and what is taken away is known by its mount's id, not by its name alone. What protects
+ * a directory is put on it while nobody sees it yet, in a mount namespace of the child's own,
+ * and comes to its place with it.
  */
 #include "sandbox/live.h"
 
@@ -20,6 +22,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/time.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -78,6 +81,18 @@ static int look_up(const char *path)
 	return sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0, BENEATH);
 }
 
+static int look_in(int dir, const char *leaf)
+{
+	return sys_openat2(dir, leaf, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0, BENEATH);
+}
+
+static uint64_t mount_of(int fd)
+{
+	uint64_t x[32] = { 0 }; /* struct statx; not every libc has all of it */
+
+	return SYS5(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MOUNT, x) == 0 ? x[18] : 0;
+}
+
 /* Ours is what lies in memory with the root's own directories. */
 static bool is_ours(int fd)
 {
@@ -111,23 +126,6 @@ static int make_read_only_too(int dir, const char *leaf, bool is_file)
 }
 
 static int find_place(const char *path, bool is_file, int *ret_fd, struct err *err);
-static int take_away(const char *path, uint64_t mount, struct err *err);
-
-/* What was granted here and cut so that its uses fail stands in the way of the next. */
-static int clear_place(const char *path, int *fd, struct err *err)
-{
-	struct stat st;
-	int r;
-
-	if (*fd < 0 || fstat(*fd, &st) == 0 || errno != ENOTCONN)
-		return 0;
-	r = take_away(path, 0, err);
-	if (r != 0)
-		return r;
-	(void)close(*fd);
-	*fd = look_up(path);
-	return 0;
-}
 
 static int make_place(const char *path, bool is_file, int *ret_fd, struct err *err)
 {
@@ -160,10 +158,7 @@ static int find_place(const char *path, bool is_file, int *ret_fd, struct err *e
 {
 	auto_fd fd = look_up(path);
 	struct stat st;
-	int r = clear_place(path, &fd, err);
 
-	if (r != 0)
-		return r;
 	if (fd == -ENOENT)
 		return make_place(path, is_file, ret_fd, err);
 	if (fd < 0)
@@ -179,13 +174,6 @@ static int find_place(const char *path, bool is_file, int *ret_fd, struct err *e
 			path, is_file ? "a" : "no", is_file ? "a file" : "a directory");
 	*ret_fd = TAKE_FD(fd);
 	return 0;
-}
-
-static uint64_t mount_of(int fd)
-{
-	uint64_t x[32] = { 0 }; /* struct statx; not every libc has all of it */
-
-	return SYS5(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MOUNT, x) == 0 ? x[18] : 0;
 }
 
 /* An empty, read-only directory or file, as a mount. */
@@ -212,11 +200,12 @@ static int new_nothing(bool is_file, int *ret_fd)
 	return r < 0 ? r : 0;
 }
 
-/* Mounted on itself it can be neither renamed nor removed. */
-static int cover(const struct live_cover *c, struct err *err)
+/* Mounted on itself it can be neither renamed nor removed. top: of what is served. */
+static int cover(const struct live_cover *c, int top, const char *rest, struct err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	auto_fd at = look_up(c->path), tree = -1;
+	auto_fd at = sys_openat2(top, rest, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0, BENEATH),
+		tree = -1;
 	struct stat st;
 	int r = at < 0 || fstat(at, &st) < 0 ? -ENOENT : 0;
 
@@ -235,28 +224,104 @@ static int cover(const struct live_cover *c, struct err *err)
 	return r < 0 ? err_neg(err, r, "cannot protect '%s'", c->path) : 0;
 }
 
-static int attach(const struct live_mount *m, int mount, uint64_t *ret_id,
-		  struct err *err)
+/* The rest of path below what is mounted on `on`; NULL: it does not lie there. */
+static const char *below(const char *path, const char *on)
 {
-	auto_fd place = -1;
-	struct stat st;
-	int r = find_place(m->path, m->is_file, &place, err);
+	size_t n = strlen(on);
 
-	if (r != 0)
-		return r;
+	return strncmp(path, on, n) == 0 && path[n] == '/' ? path + n + 1 : NULL;
+}
+
+/* What is served, with all that protects it, before anybody sees it: in a mount namespace
+ * that is ours alone. *ret_tree is attached to nothing. */
+static int protect(const struct live_env *e, const struct live_mount *m, int mount,
+		   int *ret_tree, struct err *err)
+{
+	auto_fd tree = -1;
+	int r = (int)SYS1(SYS_unshare, CLONE_NEWNS);
+
+	if (r == 0)
+		r = sys_move_mount(mount, AT_FDCWD, "/");
+	if (r < 0)
+		return err_neg(err, r, "cannot protect '%s'", m->path);
+	for (size_t i = 0; i < m->n_covers; i++) {
+		const char *rest = below(m->covers[i].path, m->path);
+
+		r = rest ? cover(&m->covers[i], mount, rest, err) :
+			   err_set(err, -EINVAL, "cannot protect '%s'",
+				   m->covers[i].path);
+		if (r != 0)
+			return r;
+	}
+	tree = sys_open_tree(mount, "",
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE |
+				     AT_EMPTY_PATH);
+	r = tree < 0 ? tree : ns_join(e->nsfds, CLONE_NEWNS);
+	if (r < 0)
+		return err_neg(err, r, "cannot protect '%s'", m->path);
+	*ret_tree = TAKE_FD(tree);
+	return 0;
+}
+
+/* What a cut has left at a place: its errors. */
+static void clear_place(const char *path)
+{
+	const char *leaf = strrchr(path, '/') + 1;
+	auto_fd dir = -1, at = -1;
+	char parent[4096];
+	struct stat st;
+
+	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(leaf - path), path);
+	dir = look_up(parent);
+	at = dir < 0 ? dir : look_in(dir, leaf);
+	if (at < 0 || fstat(at, &st) == 0 || errno != ENOTCONN ||
+	    SYS1(SYS_fchdir, dir) < 0)
+		return;
+	(void)SYS2(SYS_umount2, leaf, MNT_DETACH | UMOUNT_NOFOLLOW);
+	(void)SYS1(SYS_chdir, "/");
+}
+
+static int attach(const struct live_env *e, const struct live_mount *m, int mount,
+		  uint64_t *ret_id, struct err *err)
+{
+	auto_fd place = -1, tree = -1;
+	struct stat st;
+	int r = 0;
+
 	/* The kernel learns whose the root is. */
 	if (fstat(mount, &st) < 0)
 		return err_sys(err, "what serves '%s' does not answer", m->path);
-	r = sys_move_mount(mount, place, "");
+	if (m->n_covers > 0)
+		r = protect(e, m, mount, &tree, err);
+	if (r == 0) {
+		clear_place(m->path);
+		r = find_place(m->path, m->is_file, &place, err);
+	}
+	if (r != 0)
+		return r;
+	r = sys_move_mount(tree < 0 ? mount : tree, place, "");
 	if (r < 0)
 		return err_neg(err, r, "cannot mount on '%s' inside", m->path);
-	*ret_id = mount_of(mount);
-	r = 0;
-	for (size_t i = 0; r == 0 && i < m->n_covers; i++)
-		r = cover(&m->covers[i], err);
-	if (r != 0) /* unprotected it is not shown */
-		(void)umount2(m->path, MNT_DETACH | UMOUNT_NOFOLLOW);
-	return r;
+	*ret_id = mount_of(tree < 0 ? mount : tree);
+	return 0;
+}
+
+/* Of the tender's descriptors those that are still needed. */
+static int keep_fds(const struct live_env *e, int chan, int mount)
+{
+	int keep[2 + SANDBOX_NS_MAX] = { chan, mount }, n = 2;
+
+	for (size_t i = 0; i < SANDBOX_NS_MAX; i++)
+		if (e->nsfds[i] >= 0)
+			keep[n++] = e->nsfds[i];
+	for (int i = 1; i < n; i++) /* they are few */
+		for (int j = i; j > 0 && keep[j] < keep[j - 1]; j--) {
+			int k = keep[j];
+
+			keep[j] = keep[j - 1];
+			keep[j - 1] = k;
+		}
+	return fd_close_but(keep, (size_t)n);
 }
 
 _Noreturn static void door(const struct live_env *e, const struct live_mount *m, int chan)
@@ -274,34 +339,60 @@ _Noreturn static void door(const struct live_env *e, const struct live_mount *m,
 	say(chan, r, &err, 0, r == 0 ? devfuse : -1);
 	(void)close(TAKE_FD(devfuse)); /* its last copy but the server's */
 	if (r == 0)
-		(void)fd_close_but((int[]){ MIN(chan, mount), MAX(chan, mount) }, 2);
+		(void)keep_fds(e, chan, mount);
 	if (r != 0 || fd_recv(chan, &go, 1, &len, NULL, 0, NULL, NULL) != 0 || len != 1)
 		sys_exit(0);
-	r = attach(m, mount, &id, &err);
+	r = attach(e, m, mount, &id, &err);
 	say(chan, r, &err, id, -1);
 	sys_exit(0);
 }
 
-static int take_away(const char *path, uint64_t mount, struct err *err)
+/* Whether somebody has put such a thing there already. */
+static bool is_nothing(int fd)
 {
-	auto_fd at = look_up(path), dir = -1, tree = -1;
+	struct statfs fs;
+	struct stat st;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC &&
+	       (fs.f_flags & ST_RDONLY) && (fs.f_flags & ST_NOEXEC) &&
+	       fstat(fd, &st) == 0 &&
+	       (st.st_mode & 0777) == (S_ISDIR(st.st_mode) ? 0555 : 0444);
+}
+
+/*
+ * All of it is done in the one directory that was found. A mount point cannot be renamed or
+ * removed, and nobody inside can mount: so what was looked at is what is taken.
+ */
+static int take_away(const char *path, uint64_t mount, const struct live_root *was,
+		     struct err *err)
+{
 	const char *leaf = strrchr(path, '/') + 1;
+	auto_fd dir = -1, at = -1, tree = -1;
 	char parent[4096];
-	struct stat st = { .st_mode = S_IFDIR };
+	struct stat st;
 	int r;
 
-	if (at < 0 || (mount && mount_of(at) != mount))
-		return 0; /* it went with what it lay in, or was moved out of the way */
-	(void)close(TAKE_FD(at));
 	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(leaf - path), path);
 	dir = look_up(parent);
-	r = dir < 0 ? dir : (int)SYS1(SYS_fchdir, dir);
+	at = dir < 0 ? dir : look_in(dir, leaf);
+	if (mount && (at < 0 || mount_of(at) != mount))
+		return 0; /* it went with what it lay in, or was moved out of the way */
+	if (!mount && (at < 0 || mount_of(at) == mount_of(dir) ||
+		       (was->ino && (fstat(at, &st) < 0 || st.st_dev != was->dev ||
+				     st.st_ino != was->ino))))
+		return err_set(err, PE_REFUSED,
+			       "'%s' is not there any more: the program has moved a "
+			       "directory above it, and still holds it; only its end "
+			       "takes it away (--kill)",
+			       path);
+	(void)close(TAKE_FD(at));
+	r = (int)SYS1(SYS_fchdir, dir);
 	if (r == 0)
 		r = (int)SYS2(SYS_umount2, leaf, MNT_DETACH | UMOUNT_NOFOLLOW);
 	if (r < 0)
 		return err_neg(err, r, "cannot take '%s' away", path);
-	at = look_up(path);
-	if (at < 0 || is_ours(at) || fstat(at, &st) < 0)
+	at = look_in(dir, leaf);
+	if (at < 0 || is_ours(at) || is_nothing(at) || fstat(at, &st) < 0)
 		return 0;
 	r = new_nothing(!S_ISDIR(st.st_mode), &tree);
 	if (r == 0)
@@ -403,8 +494,8 @@ int live_attach(struct live_door *d, uint64_t *ret_mount, struct err *err)
 	return r;
 }
 
-int live_detach(const struct live_env *e, const char *path, uint64_t mount,
-		struct err *err)
+static int detach(const struct live_env *e, const char *path, uint64_t mount,
+		  const struct live_root *was, struct err *err)
 {
 	struct live_door d = LIVE_DOOR_INIT;
 	struct word w = { .result = -EPROTO };
@@ -417,11 +508,23 @@ int live_detach(const struct live_env *e, const char *path, uint64_t mount,
 
 		r = enter(e, NULL, &why);
 		if (r == 0)
-			r = take_away(path, mount, &why);
+			r = take_away(path, mount, was, &why);
 		say(d.chan, r, &why, 0, -1);
 		sys_exit(0);
 	}
 	r = hear(&d, path, &w, NULL, err);
 	end(&d, r == 0 || w.text[0]);
 	return r;
+}
+
+int live_detach(const struct live_env *e, const char *path, uint64_t mount,
+		struct err *err)
+{
+	return mount ? detach(e, path, mount, NULL, err) : 0;
+}
+
+int live_unmount(const struct live_env *e, const char *path, struct live_root was,
+		 struct err *err)
+{
+	return detach(e, path, 0, &was, err);
 }

@@ -67,4 +67,13 @@ void live_close(struct live_door *d);
 int live_detach(const struct live_env *e, const char *path, uint64_t mount,
 		struct err *err);
 
+/* The root of a mount whose id nobody has noted; ino 0: not known either. */
+struct live_root {
+	uint64_t dev, ino;
+};
+/* The same for a mount that was there from the start. PE_REFUSED: it is not at that path,
+ * since the program has moved a directory above it. */
+int live_unmount(const struct live_env *e, const char *path, struct live_root was,
+		 struct err *err);
+
 #endif

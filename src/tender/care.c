@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/fd.h"
@@ -38,6 +39,7 @@
 
 #define READY_MS 5000
 #define CUT_MS 10000
+#define END_MS 500
 #define AT_MOST 64 /* served at once */
 
 struct care {
@@ -68,8 +70,8 @@ static struct care *find(const struct tender *t, const char *slot)
 	return c;
 }
 
-/* Its end of the channel is what it ends by. */
-static void let_go(struct care *c, bool kill_it)
+/* It ends by its end of the channel; killed, it need not be believed that it does. */
+static void let_go(struct care *c)
 {
 	int fd = c->chan.fd;
 
@@ -78,7 +80,7 @@ static void let_go(struct care *c, bool kill_it)
 			*at = c->next;
 			break;
 		}
-	if (kill_it && c->pid > 0)
+	if (c->pid > 0)
 		(void)kill(c->pid, SIGKILL); /* ours, not reaped */
 	loop_del(&c->t->loop, &c->chan);
 	if (fd >= 0)
@@ -98,7 +100,7 @@ void care_child(struct tender *t, pid_t pid)
 void care_close(struct tender *t)
 {
 	while (t->cares)
-		let_go(t->cares, false);
+		let_go(t->cares);
 }
 
 /* ---- what they say ---- */
@@ -111,7 +113,7 @@ static void over(struct care *c, const char *why)
 	auto_free char *slot = strdup(c->slot);
 
 	(void)live_detach(&e, c->slot, c->mount, NULL);
-	let_go(c, false);
+	let_go(c);
 	if (slot && t->job->decide.lost)
 		t->job->decide.lost(t->job->userdata, slot, why);
 }
@@ -200,6 +202,22 @@ static int ask(struct care *c, struct care_msg *m)
 	return out.failed ? -ENOMEM : fd_send(c->chan.fd, out.p, out.len, NULL, 0, NULL);
 }
 
+/* Killed, and seen to be dead: then nothing is answered any more. What the host holds up
+ * in it is not waited for. */
+static void await_end(struct care *c)
+{
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	int64_t end = now_ms() + END_MS;
+	siginfo_t si = { .si_pid = 0 };
+
+	if (c->pid <= 0)
+		return;
+	(void)kill(c->pid, SIGKILL);
+	while (waitid(P_PID, (id_t)c->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       si.si_pid == 0 && now_ms() < end)
+		(void)nanosleep(&pause, NULL);
+}
+
 /* ---- started ---- */
 
 static uint8_t kind_of(const char *name)
@@ -223,6 +241,30 @@ static int list_takers(const struct tender_taker *from, size_t n, struct care_ta
 				       from[i].name);
 	}
 	*ret_n = (uint32_t)n;
+	return 0;
+}
+
+/* What covers protect inside, the caretaker protects too. */
+static int list_guarded(const struct tender_serve *s, struct care_spec *cs,
+			struct err *err)
+{
+	size_t skip = strlen(s->slot) + 1;
+
+	if (s->n_covers > CARE_MAX_GUARDED)
+		return err_set(err, PE_REFUSED, "%s: too much in it is to be protected",
+			       s->slot);
+	for (size_t i = 0; i < s->n_covers; i++) {
+		const struct live_cover *c = &s->covers[i];
+
+		if (strncmp(c->path, s->slot, skip - 1) != 0 || c->path[skip - 1] != '/')
+			return err_set(err, -EINVAL, "cannot protect '%s'", c->path);
+		cs->guarded[cs->n_guarded++] = (struct care_guarded){
+			.how = c->mask      ? CARE_CLOSED :
+			       c->read_only ? CARE_KEPT :
+					      CARE_WAY,
+			.path = c->path + skip,
+		};
+	}
 	return 0;
 }
 
@@ -311,6 +353,8 @@ static int start(struct care *c, const struct tender_serve *s, int take_fuse,
 	cs.gid = (struct care_id){ s->host_gid, c->t->job->spec->gid };
 	r = buf ? list_takers(s->takers, s->n_takers, cs.takers, &cs.n_takers, err) :
 		  err_oom(err);
+	if (r == 0)
+		r = list_guarded(s, &cs, err);
 	if (r != 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -361,7 +405,7 @@ static struct care *care_new(struct tender *t, const struct tender_serve *s)
 	t->cares = c;
 	if (c->slot && c->rule)
 		return c;
-	let_go(c, false);
+	let_go(c);
 	return NULL;
 }
 
@@ -403,7 +447,7 @@ int tender_serve(struct tender *t, const struct tender_serve *s, struct err *err
 			(void)close(fd);
 	}
 	if (r != 0)
-		let_go(c, true);
+		let_go(c);
 	return r;
 }
 
@@ -433,7 +477,8 @@ int tender_narrow(struct tender *t, const char *slot, const struct tender_taker 
 	if (r == 0 && m.verb == CARE_DONE)
 		return 0;
 	/* It may hold or not: nothing is what surely is no more than that. */
-	let_go(c, true);
+	await_end(c);
+	let_go(c);
 	return err_set(err, PE_REFUSED,
 		       "%s: its caretaker did not answer and was killed, so nothing is "
 		       "granted there any more",
@@ -463,13 +508,19 @@ int tender_cut(struct tender *t, const char *slot, bool to_errors, struct tender
 	ret->unfinished = answered ? m.unfinished : 0;
 	if (!to_errors)
 		r = live_detach(&e, slot, c->mount, err);
-	let_go(c, !answered);
+	await_end(c);
+	let_go(c);
 	return r;
 }
 
 int tender_unmount(struct tender *t, const char *slot, struct err *err)
 {
+	const struct spec *s = t->job->spec;
 	struct live_env e = live_env(t);
+	struct live_root was = { .ino = 0 };
 
-	return live_detach(&e, slot, 0, err);
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i].kind == SPEC_MOUNT_BIND && streq(s->mounts[i].dst, slot))
+			was = (struct live_root){ s->mounts[i].dev, s->mounts[i].ino };
+	return live_unmount(&e, slot, was, err);
 }

@@ -87,6 +87,58 @@ static int check_takers(const struct care_taker *t, uint32_t n, struct err *err)
 
 /* ---- the spec ---- */
 
+static void put_guarded(struct str *out, const struct care_guarded *g, uint32_t n)
+{
+	put_u32(out, n);
+	for (uint32_t i = 0; i < n; i++) {
+		put_u8(out, g[i].how);
+		put_str(out, g[i].path);
+	}
+}
+
+static uint32_t get_guarded(struct rbuf *r, struct care_guarded *g)
+{
+	uint32_t n = get_count(r, TAKER_BYTES_MIN);
+
+	if (n > CARE_MAX_GUARDED) {
+		r->bad = true;
+		return 0;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		g[i].how = get_u8(r);
+		g[i].path = get_str(r);
+	}
+	return n;
+}
+
+/* "a/b": parts that are names, with one slash between them. */
+static bool is_relative(const char *path)
+{
+	size_t n;
+
+	if (strlen(path) > CARE_PATH_MAX)
+		return false;
+	for (const char *p = path;; p += n + 1) {
+		n = strcspn(p, "/");
+		if (n == 0 || n > 255 || (n <= 2 && strncmp(p, "..", n) == 0))
+			return false;
+		if (!p[n])
+			return true;
+	}
+}
+
+static int check_guarded(const struct care_spec *s, struct err *err)
+{
+	if (s->n_guarded > CARE_MAX_GUARDED)
+		return err_set(err, PE_BAD, "more than %d names are guarded",
+			       CARE_MAX_GUARDED);
+	for (uint32_t i = 0; i < s->n_guarded; i++)
+		if (s->guarded[i].how == 0 || s->guarded[i].how >= CARE_GUARD_COUNT ||
+		    !is_relative(s->guarded[i].path))
+			return err_set(err, PE_BAD, "a guarded name is none");
+	return 0;
+}
+
 static int check_fds(const struct care_spec *s, struct err *err)
 {
 	const int32_t fd[] = { s->fuse_fd, s->root_fd, s->ctl_fd, s->log_fd };
@@ -119,6 +171,8 @@ int care_spec_check(const struct care_spec *s, struct err *err)
 	    s->gid.host == UINT32_MAX || s->gid.shown == UINT32_MAX)
 		return err_set(err, PE_BAD, "an id of the spec is none");
 	r = check_takers(s->takers, s->n_takers, err);
+	if (r == 0)
+		r = check_guarded(s, err);
 	return r != 0 ? r : check_fds(s, err);
 }
 
@@ -140,6 +194,7 @@ void care_spec_encode(const struct care_spec *s, struct str *out)
 	put_u32(out, (uint32_t)s->ctl_fd);
 	put_u32(out, (uint32_t)s->log_fd);
 	put_takers(out, s->takers, s->n_takers);
+	put_guarded(out, s->guarded, s->n_guarded);
 }
 
 static void read_spec(struct rbuf *r, struct care_spec *s)
@@ -159,6 +214,7 @@ static void read_spec(struct rbuf *r, struct care_spec *s)
 	s->ctl_fd = (int32_t)get_u32(r);
 	s->log_fd = (int32_t)get_u32(r);
 	s->n_takers = get_takers(r, s->takers);
+	s->n_guarded = get_guarded(r, s->guarded);
 }
 
 int care_spec_decode(struct care_spec *ret, const void *buf, size_t len, struct err *err)

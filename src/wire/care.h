@@ -24,6 +24,7 @@
 #define CARE_ARG_MAX 4095 /* bytes of an argument */
 #define CARE_TEXT_MAX 700 /* bytes of a sentence */
 #define CARE_PATH_MAX 4095
+#define CARE_MAX_GUARDED 128
 
 enum care_interface { CARE_DIR = 1 };
 
@@ -66,6 +67,20 @@ struct care_id {
 	uint32_t host, shown;
 };
 
+/* From the mildest to the strictest. */
+enum care_guard {
+	CARE_WAY = 1, /* it cannot be removed, renamed or replaced */
+	CARE_KEPT,    /* nor changed, with all that lies in it */
+	CARE_CLOSED,  /* nor read */
+	CARE_GUARD_COUNT
+};
+
+/* A name of the served directory that the program may not change, also if it is made later. */
+struct care_guarded {
+	uint8_t how;      /* enum care_guard */
+	const char *path; /* "a/b", from the root that is served: behind all subdir= */
+};
+
 struct care_spec {
 	uint8_t id[16]; /* of the binding */
 	uint64_t generation;
@@ -79,6 +94,8 @@ struct care_spec {
 	int32_t log_fd; /* the caretaker's own complaints, as lines. -1: standard error */
 	uint32_t n_takers;
 	struct care_taker takers[CARE_MAX_CARETAKERS]; /* [0] is nearest the program */
+	uint32_t n_guarded;
+	struct care_guarded guarded[CARE_MAX_GUARDED];
 };
 
 #define CARE_SPEC_INIT                                                                   \
