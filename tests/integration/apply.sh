@@ -125,6 +125,61 @@ changes() {
 	check_clean "nothing is left over"
 }
 
+# ---- what is written in other ways ----
+
+# Whatever a manifest can say, what was started from it is the same as it.
+same() {
+	files
+	me mkdir -p 'odd,=name'
+	fleet <<-'E'
+	db:
+	  run: [sleep, '1000']
+	  vars: {A: 'x y', B: ''}
+	  slots:
+	    /srv: own
+	    /opt/app: {from: fake, files: {app.conf: "color = blue\n"}}
+	    /models: {optional: true}
+	    /maybe: {from: ./nowhere, optional: true}
+	    /null: null
+	    /one: ./photos/a
+	    /docs: {from: ./link, through: [ro, log]}
+	    /odd: "./odd\\,\\=name,ro,hide=*.key,ttl=1h"
+	    identity: {from: fake, hostname: builder}
+	    clock: own,offset=1h
+	    console: {from: fake, input: "a\nb"}
+	  limits: {pids: 20, time: 1h}
+	  exposes: {d: {dir: /srv}}
+	  ready: {path: /srv}
+	server:
+	  run:
+	    - python3
+	    - -c
+	    - |
+	      import socket, time
+	      s = socket.socket(socket.AF_UNIX); s.bind("/tmp/s"); s.listen(); time.sleep(1000)
+	  exposes: {s: {socket: /tmp/s}}
+	  ready: {path: /tmp/s}
+	web:
+	  run: [sleep, '1000']
+	  chdir: /in
+	  slots: {/in: 'env:db/d,ro', socket:/run/s: env:server/s, /etc/x: './photos/a,ro'}
+	E
+	check_out "it is up" 'web: ready' apply
+	check_out "and the same" '^nothing to do$' apply --dry-run
+	check "one is started again by itself" polder restart fleet.web
+	check_out "and the same" '^nothing to do$' apply --dry-run
+	check "all are stopped" polder down fleet.yaml
+	check_out "started again" 'web: ready' apply
+	check_out "and the same" '^nothing to do$' apply --dry-run
+	check "granted beside the file" polder grant fleet.web /beside=./photos,ro
+	check_out "is taken back" '^web: /beside revoked;$' said
+	check "revoked beside it" polder revoke fleet.db /docs
+	check_out "is granted again" '^db: /docs granted;$' said
+	check_out "and the same" '^nothing to do$' apply --dry-run
+	check "down" polder down --rm fleet.yaml
+	check_clean "nothing is left over"
+}
+
 # ---- restarts ----
 
 restarts() {
@@ -238,7 +293,7 @@ fails() {
 	check_clean "nothing is left over"
 }
 
-for f in changes restarts refused fails; do
+for f in changes same restarts refused fails; do
 	each_user "$f"
 done
 check_clean "nothing is left over"
