@@ -129,7 +129,8 @@ static int host_dir(struct spec *s, const struct genv *e, const struct binding *
 			       "granted: refused",
 			       sub->value);
 	if (!ro && S_ISDIR(mode))
-		r = guard_planting(s, e, src, b->slot, err);
+		r = guard_planting(s, e, &(struct guarded_tree){ src, src, b->slot },
+				   err);
 	if (r == 0 && !ro && S_ISDIR(mode))
 		r = server_guard_setuid(s, cx, src, err);
 	return r != 0 ? r : guard_places(s, cx, src, b->slot, !ro && S_ISDIR(mode), err);
@@ -291,7 +292,8 @@ int server_guard_served(struct spec *s, const struct genv *e, const struct bindi
 	src[n] = '\0';
 	r = check_kind(src, st.st_mode, err);
 	if (r == 0 && !ro && S_ISDIR(st.st_mode))
-		r = guard_planting(s, e, src, b->slot, err);
+		r = guard_planting(s, e, &(struct guarded_tree){ src, link, b->slot },
+				   err);
 	if (r == 0 && !ro && S_ISDIR(st.st_mode))
 		r = server_guard_setuid(s, cx, src, err);
 	return r != 0 ?

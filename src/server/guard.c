@@ -227,10 +227,11 @@ static bool granted_by_name(const struct genv *e, const char *dst, const char *n
 }
 
 /* Read-only; a link cannot be kept from being replaced, so it is refused. */
-static int protect(struct spec *s, const struct genv *e, const char *src, const char *dst,
+static int protect(struct spec *s, const struct genv *e, const struct guarded_tree *t,
 		   const char *name, struct err *err)
 {
-	mode_t kind = granted_by_name(e, dst, name) ? 0 : kind_of(src, name);
+	const char *src = t->src, *dst = t->dst;
+	mode_t kind = granted_by_name(e, dst, name) ? 0 : kind_of(t->at, name);
 
 	if (S_ISLNK(kind))
 		return err_set(
@@ -248,26 +249,27 @@ static int protect(struct spec *s, const struct genv *e, const char *src, const 
 
 /* .git is mounted on itself, so that it cannot be renamed and replaced; a missing hooks
  * is made, or the program could make it. */
-int guard_planting(struct spec *s, const struct genv *e, const char *src, const char *dst,
+int guard_planting(struct spec *s, const struct genv *e, const struct guarded_tree *t,
 		   struct err *err)
 {
+	const char *src = t->src, *dst = t->dst;
 	int r = 0;
 
 	if (streq(src, "/"))
 		return 0;
-	if (S_ISDIR(kind_of(src, ".git"))) {
-		if (kind_of(src, ".git/hooks") == 0)
-			(void)mkdir(spec_strf(s, "%s/.git/hooks", src), 0755);
+	if (S_ISDIR(kind_of(t->at, ".git"))) {
+		if (kind_of(t->at, ".git/hooks") == 0)
+			(void)mkdir(spec_strf(s, "%s/.git/hooks", t->at), 0755);
 		if (!granted_by_name(e, dst, ".git"))
 			bind_on_itself(s, spec_strf(s, "%s/.git", src),
 				       spec_strf(s, "%s/.git", dst), 0);
-		r = protect(s, e, src, dst, ".git/hooks", err);
+		r = protect(s, e, t, ".git/hooks", err);
 		if (r == 0)
-			r = protect(s, e, src, dst, ".git/config", err);
+			r = protect(s, e, t, ".git/config", err);
 	} else {
-		r = protect(s, e, src, dst, ".git", err);
+		r = protect(s, e, t, ".git", err);
 	}
-	return r != 0 ? r : protect(s, e, src, dst, ".envrc", err);
+	return r != 0 ? r : protect(s, e, t, ".envrc", err);
 }
 
 /* True if every directory on the way lets everybody through. */

@@ -48,8 +48,12 @@ bool server_lies_in(const char *inner, const char *outer);
 /* Polder's own places; and, where it can be written, Polder's programs. */
 int guard_places(struct spec *s, const struct server_ctx *cx, const char *src,
 		 const char *dst, bool writable, struct err *err);
+/* at: where it is looked at, by whatever name holds while src may be swapped. */
+struct guarded_tree {
+	const char *src, *at, *dst;
+};
 /* What would let the program run code outside later, unless e grants it by name. */
-int guard_planting(struct spec *s, const struct genv *e, const char *src, const char *dst,
+int guard_planting(struct spec *s, const struct genv *e, const struct guarded_tree *t,
 		   struct err *err);
 
 /* A tree that a program with the root identity may write must not be open to everybody

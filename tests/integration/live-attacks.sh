@@ -109,6 +109,47 @@ exchanged() {
 	gone
 }
 
+# ---- what serves it ----
+
+caretaker() { pgrep -x polder-caretake; }
+status_of() { grep -E '^(Seccomp|NoNewPrivs|CapEff|CapPrm|CapBnd):' "/proc/$(caretaker)/status"; }
+fds_of() { # what a caretaker has open beside its nodes: by name
+	local fd
+	for fd in "/proc/$(caretaker)/fd"/*; do readlink "$fd"; done |
+		grep -vE '^(/dev/(null|fuse)|/proc/[0-9]+/fd|socket:.*|pipe:.*|anon_inode:\[(eventfd|timerfd)\])$'
+}
+within() { # SECONDS CMD…
+	local from=$SECONDS
+	"${@:2}" && [ $((SECONDS - from)) -le "$1" ]
+}
+served() {
+	local pid
+	repo
+	up
+	check "granted" polder grant web /data=./repo
+	check_out "it is there" '^one$' in_it cat /data/a
+	check_out "its caretaker has a filter" '^Seccomp:.*2$' status_of
+	check_out "and no capability" '^CapEff:.*0000000000000000$' status_of
+	check_out "nor one to come" '^NoNewPrivs:.*1$' status_of
+	fds_of | grep -v "^$WORK/repo" >fds_beside
+	check_no_out "and no file beside what was granted" . cat fds_beside
+	me_bg polder exec web -- sh -c 'exec 3</data/a; while ! [ -e /tmp/now ]; do sleep 0.1; done
+		cat <&3 && echo READ'
+	until_ok 5 test -n "$(caretaker)"
+	pid=$(caretaker)
+	sleep 0.5
+	check "it hangs" kill -STOP "$pid"
+	check "what it serves is revoked all the same, soon" within 12 polder revoke web /data
+	check_fails "it is not there any more" test -e "/proc/$pid/fd/0"
+	check "and the program goes on" in_it touch /tmp/now
+	wait "$PID"
+	check_fails "with nothing" grep READ "$BG_OUT"
+	check "another can be granted" polder grant web /data=./repo
+	check_out "and is there" '^one$' in_it cat /data/a
+	gone
+	check_err "the kernel's own files are not served" '/proc' polder run -g /data=/proc,log -- true
+}
+
 # ---- what people read ----
 
 shown() {
@@ -154,7 +195,7 @@ again() {
 	gone
 }
 
-for f in window moved dropped exchanged shown again; do
+for f in window moved dropped exchanged served shown again; do
 	each_user "$f"
 done
 check_clean "nothing is left over"
