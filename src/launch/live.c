@@ -348,7 +348,7 @@ static int do_grant(struct live *l, struct tender *t, const struct genv_change *
 	struct reg_id id;
 	int r;
 
-	if (c->step != CHANGE_CARETAKER)
+	if (c->step != CHANGE_CARETAKER && c->step != CHANGE_DEVICE)
 		return err_set(err, PE_REFUSED,
 			       "%s: what another environment exposes cannot be granted "
 			       "while it runs yet; restart it with this binding",
@@ -356,7 +356,8 @@ static int do_grant(struct live *l, struct tender *t, const struct genv_change *
 	r = record_intent(l, &c->binding, &id, err);
 	if (r != 0)
 		return r;
-	r = serve(l, t, &c->binding, &id, source, err);
+	r = c->step == CHANGE_DEVICE ? live_device_grant(l, t, &c->binding, err) :
+				       serve(l, t, &c->binding, &id, source, err);
 	if (r == 0)
 		r = record_done(l, &id, c->slot, err);
 	if (r != 0 && l->reg)
@@ -424,9 +425,12 @@ static int on_attenuate(struct live *l, struct tender *t, struct rbuf *body,
 		return err_set(err, PE_BAD, "a damaged request");
 	host_facts_probe(&facts);
 	r = graph_attenuate(l->env, slot, words, n, &facts, now_ns(), &c, err);
-	if (r == 0 && c.step == CHANGE_ATTENUATE) {
-		r = list_words(&w, &c.binding, held_at(l->env, c.slot), err);
-		if (r == 0)
+	if (r == 0 && c.step != CHANGE_NOTHING) {
+		if (c.step == CHANGE_DEVICE)
+			r = live_device_narrow(t, &c.binding, err);
+		else
+			r = list_words(&w, &c.binding, held_at(l->env, c.slot), err);
+		if (r == 0 && c.step == CHANGE_ATTENUATE)
 			r = tender_narrow(t, c.slot, w.v, w.n, err);
 		if (r == 0) {
 			binding_write(&c.binding, &text);
@@ -440,7 +444,7 @@ static int on_attenuate(struct live *l, struct tender *t, struct rbuf *body,
 	return r;
 }
 
-static int do_revoke(struct live *l, struct tender *t, const struct genv_change *c,
+static int do_revoke(struct live *l, struct tender *t, struct genv_change *c,
 		     enum revoke_to to, struct tender_cut *cut, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -450,7 +454,9 @@ static int do_revoke(struct live *l, struct tender *t, const struct genv_change 
 		r = tender_cut(t, c->slot, to == REVOKE_TO_ERROR, cut, &why);
 	else if (c->step == CHANGE_UNMOUNT)
 		r = tender_unmount(t, c->slot, &why);
-	if (r != 0 && c->step == CHANGE_UNMOUNT)
+	else if (c->step == CHANGE_DEVICE)
+		r = live_device_revoke(l, t, c, to, &why);
+	if (r != 0 && c->step != CHANGE_CUT)
 		return err_set(err, r, "%s", why.text);
 	record_cut(l, c->slot);
 	return 0;

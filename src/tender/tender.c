@@ -339,7 +339,7 @@ int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct er
 	struct tender t = {
 		.job = job,
 		.ops = job->unikernel ? &tender_unikernel : &tender_linux,
-		.unikernel = { .spec_fd = -1, .alive_fd = -1, .report = SOURCE_INIT },
+		.unikernel = { .spec_fd = -1, .alive_fd = -1, .report = SOURCE_INIT, .swap = SOURCE_INIT },
 		.linux_ = { .sb = SANDBOX_INIT,
 			    .chan = SOURCE_INIT,
 			    .refresh = SOURCE_INIT },
