@@ -331,6 +331,15 @@ int live_serve_all(struct live *l, struct tender *t, struct err *err)
 
 /* ---- asked ---- */
 
+/* A device needs none of what takes a process to find out. */
+static void look_at_host(const struct live *l, struct host_facts *ret)
+{
+	if (l->unikernel)
+		host_facts_assume(ret);
+	else
+		host_facts_probe(ret);
+}
+
 /* The binding of a request, in a graph of its own. */
 static int read_binding(struct graph *g, const char *text, struct binding **ret,
 			struct err *err)
@@ -376,7 +385,7 @@ static int on_grant(struct live *l, struct tender *t, struct rbuf *body, const i
 	struct binding *b = NULL;
 	int r = g ? 0 : err_oom(err);
 
-	host_facts_probe(&facts);
+	look_at_host(l, &facts);
 	if (r == 0 && (body->bad || body->p != body->end || n_fds > 1))
 		r = err_set(err, PE_BAD, "a damaged request");
 	if (r == 0)
@@ -423,7 +432,7 @@ static int on_attenuate(struct live *l, struct tender *t, struct rbuf *body,
 		words[i] = get_str(body);
 	if (body->bad || body->p != body->end)
 		return err_set(err, PE_BAD, "a damaged request");
-	host_facts_probe(&facts);
+	look_at_host(l, &facts);
 	r = graph_attenuate(l->env, slot, words, n, &facts, now_ns(), &c, err);
 	if (r == 0 && c.step != CHANGE_NOTHING) {
 		if (c.step == CHANGE_DEVICE)
@@ -476,7 +485,7 @@ static int on_revoke(struct live *l, struct tender *t, struct rbuf *body,
 	if (body->bad || body->p != body->end || to > REVOKE_TO_ERROR ||
 	    how > REVOKE_KILL)
 		return err_set(err, PE_BAD, "a damaged request");
-	host_facts_probe(&facts);
+	look_at_host(l, &facts);
 	r = graph_revoke(l->env, slot, (enum revoke_to)to, (enum revoke_how)how, &facts,
 			 &c, err);
 	if (r == 0 && c.step != CHANGE_NOTHING)

@@ -78,7 +78,7 @@ void net_drain(int sock);
 /* A silent socket that an end can be tied to. */
 int net_nowhere(int *ret_fd, struct err *err);
 /* What is sent into from comes out of to, from now on; from takes nothing any more that
- * others send. It is to be silent and drained. */
+ * others send. It is to be silent and drained; to is tied to nothing, or to from. */
 int net_tie(int from, int to, struct err *err);
 /* Sending fails from now on. It is to be silent, which is all that keeps others out. */
 int net_untie(int sock, struct err *err);

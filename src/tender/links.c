@@ -146,7 +146,10 @@ int links_tie(struct tender *t, const char *name, int end, struct err *err)
 	(void)close(n->peer);
 	n->peer = theirs;
 	net_drain(end);
-	r = net_tie(n->fd, end, err);
+	/* Only what is tied to nothing can be tied to by another. */
+	r = net_untie(end, err);
+	if (r == 0)
+		r = net_tie(n->fd, end, err);
 	if (r == 0)
 		r = net_tie(end, n->fd, err);
 	if (r == 0)
