@@ -9,8 +9,7 @@
  * One that is cut while both live on needs both tenders, too. Each silences its own side
  * at once; then the one that is own ties both ends to a socket that takes nothing in, so
  * that neither is an end of what is joined next; and then the other ties its own to one
- * of its own, since the first may die. A write that meets the very moment between may fail
- * once, which loses what was lost anyway.
+ * of its own, since the first may die.
  */
 #include <errno.h>
 #include <poll.h>
@@ -64,9 +63,35 @@ struct unikernel_net *links_find(struct tender *t, const char *name)
 	return NULL;
 }
 
+/* Two ends that guests have cannot be tied anew at once, and what is sent into the second
+ * meanwhile would fail: our guest, which has that, is held for the few microseconds. A
+ * monitor takes such a failure for a loss, and is not. */
+static bool hold(struct tender *t, struct unikernel_held *ret)
+{
+	return t->job->unikernel->spec.kind == USPEC_SPT && unikernel_hold(t, ret) == 0;
+}
+
+static int tie_both(struct tender *t, struct unikernel_net *n, int nowhere,
+		    struct err *err)
+{
+	struct unikernel_held h;
+	bool held = n->joined && hold(t, &h);
+	int r = 0;
+
+	net_drain(n->fd);
+	if (n->peer >= 0) {
+		net_drain(n->peer);
+		(void)net_tie(n->peer, nowhere, NULL);
+	}
+	r = net_tie(n->fd, nowhere, err);
+	if (held)
+		(void)unikernel_go_on(t, &h);
+	return r;
+}
+
 /* Nothing comes, and what is sent vanishes: n's end is tied to a new socket that takes
  * nothing in, and so is the end that it was tied to, if that is here. */
-int links_point_away(struct unikernel_net *n, struct err *err)
+int links_point_away(struct tender *t, struct unikernel_net *n, struct err *err)
 {
 	int nowhere = -1, r = net_silence(n->fd, false, err);
 
@@ -74,16 +99,13 @@ int links_point_away(struct unikernel_net *n, struct err *err)
 		r = net_nowhere(&nowhere, err);
 	if (r != 0)
 		return r;
-	net_drain(n->fd);
-	r = net_tie(n->fd, nowhere, err);
+	r = tie_both(t, n, nowhere, err);
 	if (r != 0) {
 		(void)close(nowhere);
 		return r;
 	}
-	if (n->peer >= 0) {
-		(void)net_tie(n->peer, nowhere, NULL);
+	if (n->peer >= 0)
 		(void)close(n->peer);
-	}
 	n->peer = nowhere;
 	n->away = true;
 	return 0;
@@ -127,6 +149,23 @@ int links_join(struct tender *t, const char *name, int *ret_fd, struct err *err)
 	return 0;
 }
 
+/* Only what is tied to nothing, or to the other, can be tied to. */
+static int tie_to(struct tender *t, const struct unikernel_net *n, int end,
+		  struct err *err)
+{
+	struct unikernel_held h;
+	bool held = hold(t, &h);
+	int r = net_untie(n->fd, err);
+
+	if (r == 0)
+		r = net_tie(end, n->fd, err);
+	if (r == 0)
+		r = net_tie(n->fd, end, err);
+	if (held)
+		(void)unikernel_go_on(t, &h);
+	return r;
+}
+
 int links_tie(struct tender *t, const char *name, int end, struct err *err)
 {
 	struct unikernel_net *n = NULL;
@@ -135,7 +174,7 @@ int links_tie(struct tender *t, const char *name, int end, struct err *err)
 	if (r == 0 && !net_is_end(end))
 		r = err_set(err, PE_REFUSED, "that is no end of a link");
 	if (r == 0)
-		r = links_point_away(n, err);
+		r = net_silence(n->fd, false, err);
 	if (r == 0)
 		r = net_silence(end, false, err);
 	if (r != 0)
@@ -143,15 +182,11 @@ int links_tie(struct tender *t, const char *name, int end, struct err *err)
 	theirs = fd_dup_above(end, 3);
 	if (theirs < 0)
 		return err_neg(err, theirs, "cannot keep the end of a link");
+	net_drain(n->fd);
+	net_drain(end);
+	r = tie_to(t, n, end, err);
 	(void)close(n->peer);
 	n->peer = theirs;
-	net_drain(end);
-	/* Only what is tied to nothing can be tied to by another. */
-	r = net_untie(end, err);
-	if (r == 0)
-		r = net_tie(n->fd, end, err);
-	if (r == 0)
-		r = net_tie(end, n->fd, err);
 	if (r == 0)
 		r = net_silence(n->fd, true, err);
 	if (r == 0)
@@ -159,7 +194,7 @@ int links_tie(struct tender *t, const char *name, int end, struct err *err)
 	n->away = false;
 	n->joined = r == 0;
 	if (r != 0)
-		(void)links_point_away(n, NULL);
+		(void)links_point_away(t, n, NULL);
 	return r;
 }
 
@@ -175,22 +210,29 @@ void links_unjoin(struct tender *t, const char *name, bool alive)
 	(void)net_silence(n->peer, false, NULL);
 	(void)net_silence(n->fd, false, NULL);
 	if (alive)
-		(void)links_point_away(n, NULL);
+		(void)links_point_away(t, n, NULL);
 	n->joined = false;
 }
 
 /* Tying it anew throws away what the guest has not read yet: that has a moment. */
+static bool has_waiting(const struct link *k)
+{
+	int waiting = 0;
+
+	return ioctl(k->net->fd, SIOCINQ, &waiting) == 0 && waiting > 0;
+}
+
 static void on_linger(struct source *src, uint32_t events)
 {
 	struct link *k = container_of(src, struct link, src);
-	int fd = src->fd, waiting = 0;
+	int fd = src->fd;
 	uint64_t ticks;
 
 	(void)events;
 	(void)!read(fd, &ticks, sizeof(ticks));
-	if (ioctl(k->net->fd, SIOCINQ, &waiting) == 0 && waiting > 0 && k->patience-- > 0)
+	if (has_waiting(k) && k->patience-- > 0)
 		return;
-	(void)links_point_away(k->net, NULL);
+	(void)links_point_away(k->t, k->net, NULL);
 	loop_del(&k->t->loop, src);
 	(void)close(fd);
 }
@@ -202,20 +244,21 @@ static void on_joint(struct source *src, uint32_t events)
 	const struct itimerspec every = { { 0, LINGER_MS * 1000000 },
 					  { 0, LINGER_MS * 1000000 } };
 	struct link *k = container_of(src, struct link, src);
-	int fd = src->fd, timer;
+	int fd = src->fd, timer = -1;
 
 	(void)events;
 	loop_del(&k->t->loop, src);
 	(void)close(fd);
 	k->net->joint = -1;
 	k->patience = LINGER_STEPS;
-	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (has_waiting(k))
+		timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (timer >= 0 && timerfd_settime(timer, 0, &every, NULL) == 0 &&
 	    loop_add(&k->t->loop, &k->src, timer, EPOLLIN, on_linger) == 0)
 		return;
 	if (timer >= 0)
 		(void)close(timer);
-	(void)links_point_away(k->net, NULL);
+	(void)links_point_away(k->t, k->net, NULL);
 }
 
 int links_watch(struct tender *t, struct err *err)
@@ -293,8 +336,9 @@ int tender_net_cut(struct tender *t, const char *name, bool to_errors, struct er
 	if (n->kind == NET_OWN)
 		control_unjoin(t, name);
 	take_leave(n);
+	/* Who was joined may still be tied to where that points. */
+	r = n->kind == NET_OWN && n->away ? 0 : links_point_away(t, n, err);
 	n->kind = NET_SILENT;
-	r = links_point_away(n, err);
 	return r == 0 && to_errors ? net_untie(n->fd, err) : r;
 }
 
@@ -306,7 +350,7 @@ int tender_net_give(struct tender *t, const char *name, bool sinkhole, struct er
 
 	if (!k || n->kind != NET_SILENT)
 		return err_set(err, PE_REFUSED, "%s: it is not silent", name);
-	r = links_point_away(n, err); /* from wherever it was tied to, or not */
+	r = links_point_away(t, n, err); /* from wherever it was tied to, or not */
 	if (r == 0 && sinkhole)
 		r = net_silence(n->peer, true, err);
 	if (r == 0 && sinkhole)
@@ -323,7 +367,7 @@ int tender_net_end(struct tender *t, const char *name, int *ret_fd, struct err *
 
 	if (!n || n->kind != NET_SILENT)
 		return err_set(err, PE_REFUSED, "%s: it is not silent", name);
-	r = links_point_away(n, err);
+	r = links_point_away(t, n, err);
 	if (r == 0)
 		*ret_fd = n->fd;
 	return r;
@@ -341,6 +385,7 @@ int tender_net_joined(struct tender *t, const char *name, int take_conn, struct 
 	}
 	(void)close(n->peer); /* nothing is tied to it any more */
 	n->peer = -1;
+	n->away = false;
 	n->kind = NET_JOINED;
 	n->joint = take_conn;
 	return 0;

@@ -57,13 +57,6 @@ struct swap {
 	int at, fd;
 };
 
-/* A child that is stopped. */
-struct stopped {
-	struct user_regs_struct regs;
-	bool paused;	 /* by SIGSTOP, before */
-	uint64_t signals; /* that came meanwhile: bit n - 1 */
-};
-
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -75,7 +68,7 @@ static int64_t now_ms(void)
 /* ---- stops ---- */
 
 /* Until the child has changed, or (if in_call) waits in the call. SIGCHLD is blocked, and
- * may be another child's: whoever waits raises it again when it is done. */
+ * may be another child's: look_again() when it is over. */
 static void await_child(const struct tender *t, bool in_call, int64_t ms)
 {
 	const struct timespec now = { 0 };
@@ -88,6 +81,12 @@ static void await_child(const struct tender *t, bool in_call, int64_t ms)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGCHLD);
 	(void)sigtimedwait(&set, NULL, &now);
+}
+
+static int look_again(int r)
+{
+	(void)raise(SIGCHLD);
+	return r;
 }
 
 static bool is_in_call(const struct tender *t)
@@ -145,17 +144,19 @@ static void begin_anew(struct user_regs_struct *r)
 	r->orig_rax = (uint64_t)-1;
 }
 
-static int stop(struct tender *t, struct stopped *ret)
+int unikernel_hold(struct tender *t, struct unikernel_held *ret)
 {
 	int status, r;
 
-	*ret = (struct stopped){ .paused = false };
+	*ret = (struct unikernel_held){ .paused = false };
+	if (!t->unikernel.traced || t->unikernel.pid <= 0)
+		return -ESRCH;
 	if (ptrace(PTRACE_INTERRUPT, t->unikernel.pid, NULL, NULL) < 0)
 		return -errno;
 	while ((r = next_stop(t, false, &status)) == 0 && !is_event_stop(status))
 		unikernel_stop(t, status);
 	if (r != 0)
-		return r;
+		return look_again(r);
 	ret->paused = WSTOPSIG(status) != SIGTRAP;
 	if (ptrace(PTRACE_GETREGS, t->unikernel.pid, NULL, &ret->regs) < 0)
 		return -errno;
@@ -163,7 +164,7 @@ static int stop(struct tender *t, struct stopped *ret)
 	return 0;
 }
 
-static int go_on(struct tender *t, const struct stopped *s)
+int unikernel_go_on(struct tender *t, const struct unikernel_held *s)
 {
 	pid_t pid = t->unikernel.pid;
 	int status, r = 0;
@@ -180,7 +181,7 @@ static int go_on(struct tender *t, const struct stopped *s)
 	for (int sig = 1; sig <= 64; sig++)
 		if (s->signals >> (sig - 1) & 1 && t->unikernel.pid > 0)
 			(void)kill(t->unikernel.pid, sig);
-	return r;
+	return look_again(r);
 }
 
 /* ---- one exchange ---- */
@@ -206,7 +207,7 @@ static int answer(struct tender *t, const struct swap *v)
 }
 
 /* To after the call. A signal that comes first is kept for later. */
-static int step_over(struct tender *t, struct stopped *s, const struct swap *v)
+static int step_over(struct tender *t, struct unikernel_held *s, const struct swap *v)
 {
 	bool answered = false;
 	int status, r;
@@ -236,7 +237,7 @@ static int step_over(struct tender *t, struct stopped *s, const struct swap *v)
 	return -EPROTO;
 }
 
-static int put(struct tender *t, struct stopped *s, const struct swap *v)
+static int put(struct tender *t, struct unikernel_held *s, const struct swap *v)
 {
 	struct user_regs_struct call = s->regs;
 
@@ -251,24 +252,24 @@ static int put(struct tender *t, struct stopped *s, const struct swap *v)
 
 static int exchange(struct tender *t, const struct swap *v, size_t n, struct err *err)
 {
-	struct stopped s;
+	struct unikernel_held s;
 	int r;
 
 	if (t->unikernel.swap.fd < 0 || !t->unikernel.traced)
 		return err_set(err, PE_REFUSED,
 			       "its volumes cannot be exchanged: this host did not let "
 			       "its tender trace it");
-	r = stop(t, &s);
+	r = unikernel_hold(t, &s);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = put(t, &s, &v[i]);
 	if (r == 0)
-		r = go_on(t, &s);
-	(void)raise(SIGCHLD); /* others' may have been taken */
+		r = unikernel_go_on(t, &s);
 	if (r == 0)
 		return 0;
 	if (r == -ESRCH)
 		return err_set(err, PE_NOTFOUND, "it has ended");
 	tender_unikernel.kill(t);
+	(void)look_again(0);
 	return err_neg(err, r, "its volume could not be exchanged, so it was ended");
 }
 

@@ -107,6 +107,16 @@ void unikernel_note(struct tender *t, const char *text);
 
 /* ---- swap.c ---- */
 
+/* A child that is stopped by us for a moment. */
+struct unikernel_held {
+	struct user_regs_struct regs;
+	bool paused;	  /* by SIGSTOP, before */
+	uint64_t signals; /* that came meanwhile: bit n - 1 */
+};
+/* -ESRCH: it is not traced, or has ended; -ETIMEDOUT: it goes on. */
+int unikernel_hold(struct tender *t, struct unikernel_held *ret);
+int unikernel_go_on(struct tender *t, const struct unikernel_held *h);
+
 /* What the child has sent for its volumes to be exchanged; consumed. */
 int swap_open(struct tender *t, int take_fd, uint64_t at);
 
@@ -116,7 +126,7 @@ int links_join(struct tender *t, const char *name, int *ret_fd, struct err *err)
 int links_tie(struct tender *t, const char *name, int end, struct err *err);
 void links_unjoin(struct tender *t, const char *name, bool alive);
 struct unikernel_net *links_find(struct tender *t, const char *name);
-int links_point_away(struct unikernel_net *n, struct err *err);
+int links_point_away(struct tender *t, struct unikernel_net *n, struct err *err);
 void links_close(struct tender *t);
 
 /* What stopped an spt guest (fault.c). */

@@ -163,7 +163,7 @@ paused() {
 # At the next start it holds what it holds now, null as large as it was.
 kept() {
 	disk d.img 1M
-	check "$K: one is kept" polder run --keep -n web -d -g console=own -g dev:storage=./d.img "$G/watch.$K"
+	check "$K: one is kept" polder run -n web -d -g console=own -g dev:storage=./d.img "$G/watch.$K"
 	comes web 'reads a, writes'
 	check "$K: revoked" polder revoke --to error web dev:storage
 	check "$K: restarted" polder restart web
@@ -182,14 +182,14 @@ refused() {
 	check_err "$K: the clock" 'restart' polder grant web clock=parent
 	check_err "$K: no such device" 'no slot' polder revoke web dev:other
 	check_err "$K: nor to grant" 'no such device' polder grant web dev:other=null
-	check_err "$K: files" 'no files' polder grant web /data=.
+	check_err "$K: files" 'restart' polder grant web /data=.
 	check "$K: revoked" polder revoke web dev:storage
 	check "$K: twice is once" polder revoke web dev:storage
 	check_err "$K: a smaller one" 'told of 1048576 bytes' polder grant web dev:storage=./small.img
 	check_err "$K: blocks of another size" 'told to the guest' \
 		polder grant web dev:storage=./d.img,block=4096
 	check_err "$K: nothing there" 'No such file' polder grant web dev:storage=./none
-	check_err "$K: a net" 'is a volume in the unikernel' polder grant web net:dev:storage=own
+	check_err "$K: a net" 'is the place of a volume' polder grant web net:dev:storage=own
 	check_err "$K: the creator's" 'holds no block device' polder grant web dev:storage=parent
 	check "$K: after all that" last_is web 'reads zeros, writes'
 	check "$K: a larger one" polder grant web dev:storage=./d.img
