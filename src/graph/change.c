@@ -57,8 +57,9 @@ void genv_change_fini(struct genv_change *c)
 static const char *device_fixed(const struct binding *b, const struct host_facts *facts)
 {
 	if (b->iface == IF_NET)
-		return b->source == SRC_HOST ? "the guest holds the TAP interface itself" :
-					       NULL;
+		return b->source == SRC_HOST ?
+			       "the guest holds the TAP interface itself" :
+			       NULL;
 	return facts->ptrace ? NULL :
 			       "its tender may not trace it on this host (Yama's "
 			       "ptrace_scope), and cannot exchange what it holds";
@@ -283,10 +284,11 @@ static int grant_device(const struct genv *now, struct binding *b, struct err *e
 		b->iface = d->iface;
 	b->untold = false;
 	if (told)
-		return err_set(err, PE_REFUSED,
-			       "\"%.150s\": %s is told to the guest when it begins: leave "
-			       "it out, what it was told stays",
-			       b->slot, told->key);
+		return err_set(
+			err, PE_REFUSED,
+			"\"%.150s\": %s is told to the guest when it begins: leave "
+			"it out, what it was told stays",
+			b->slot, told->key);
 	return keep_told(b, genv_binding(now, b->slot), err);
 }
 
@@ -318,10 +320,9 @@ int graph_grant(const struct genv *now, const struct binding *b,
 	if (r == 0)
 		r = check_rules(now, &ret->binding, facts, accept_weaker, err);
 	if (r == 0) {
-		ret->step = is_device(&ret->binding) ? CHANGE_DEVICE :
-			    binding_needs_caretaker(&ret->binding) ?
-						       CHANGE_CARETAKER :
-						       CHANGE_MOUNT;
+		ret->step = is_device(&ret->binding)               ? CHANGE_DEVICE :
+			    binding_needs_caretaker(&ret->binding) ? CHANGE_CARETAKER :
+								     CHANGE_MOUNT;
 		enforced(ret, facts);
 	}
 	return finish(ret, r);
@@ -456,7 +457,7 @@ static int narrow_all(struct genv_change *c, const struct binding *words, struct
 
 	for (size_t i = 0; i < words->n_through && r == 0; i++)
 		r = narrow(&c->binding, &words->through[i], &changed, err);
-	c->step = !changed		 ? CHANGE_NOTHING :
+	c->step = !changed               ? CHANGE_NOTHING :
 		  is_device(&c->binding) ? CHANGE_DEVICE :
 					   CHANGE_ATTENUATE;
 	return r;
@@ -563,7 +564,7 @@ static int decide_revoke(const struct genv *now, const struct binding *b,
 	enforced(c, facts);
 	if (r == 0)
 		r = check_strength(c, b, how, err);
-	c->step = is_device(b)		     ? CHANGE_DEVICE :
+	c->step = is_device(b)               ? CHANGE_DEVICE :
 		  binding_needs_caretaker(b) ? CHANGE_CUT :
 					       CHANGE_UNMOUNT;
 	binding_fini(&c->binding);

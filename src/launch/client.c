@@ -186,8 +186,8 @@ int client_call(struct registry *reg, const struct reg_entry *e, enum ctl_verb v
 
 /* The answer to verb about SERVER, of "NAME/SERVER"; it has a descriptor. */
 static int ask_about(struct registry *reg, const char *composition, const char *ref,
-		     enum ctl_verb verb, int fd, struct client_answer *ret,
-		     int *ret_sock, struct err *err)
+		     enum ctl_verb verb, int fd, struct client_answer *ret, int *ret_sock,
+		     struct err *err)
 {
 	const char *slash = strchr(ref, '/');
 	auto_str word = STR_INIT, body = STR_INIT;

@@ -50,7 +50,7 @@ struct unikernel {
 	size_t n_nets, n_fds;
 	bool exchanges; /* set by its tender: volumes can be exchanged while it runs */
 	int *kept; /* of each device of the spec: a duplicate of a volume's; -1: none */
-	int *fds; /* everything opened but what net[] has */
+	int *fds;  /* everything opened but what net[] has */
 	char *cmdline;
 	struct unikernel_net *net;
 	struct uspec spec;

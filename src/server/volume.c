@@ -332,11 +332,12 @@ static int check_fits(const struct uspec_device *now, const struct uspec_device 
 			       "add ,ro",
 			       b->slot);
 	if (d->flags & USPEC_DEV_COW)
-		return err_set(err, PE_REFUSED,
-			       "%s: its monitor keeps a map of what was written, which is "
-			       "of the volume that it began with: restart it with this "
-			       "binding",
-			       b->slot);
+		return err_set(
+			err, PE_REFUSED,
+			"%s: its monitor keeps a map of what was written, which is "
+			"of the volume that it began with: restart it with this "
+			"binding",
+			b->slot);
 	return 0;
 }
 

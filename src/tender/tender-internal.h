@@ -110,7 +110,7 @@ void unikernel_note(struct tender *t, const char *text);
 /* A child that is stopped by us for a moment. */
 struct unikernel_held {
 	struct user_regs_struct regs;
-	bool paused;	  /* by SIGSTOP, before */
+	bool paused;      /* by SIGSTOP, before */
 	uint64_t signals; /* that came meanwhile: bit n - 1 */
 };
 /* -ESRCH: it is not traced, or has ended; -ETIMEDOUT: it goes on. */

@@ -163,9 +163,9 @@ static int unikernel_release(struct tender *t, struct err *err)
 	int r = links_watch(t, err);
 
 	if (spt || u->report_is_socket)
-		u->traced = ptrace(PTRACE_SEIZE, u->pid, NULL,
-				   PTRACE_O_EXITKILL | (spt ? PTRACE_O_TRACEEXIT : 0)) ==
-			    0;
+		u->traced =
+			ptrace(PTRACE_SEIZE, u->pid, NULL,
+			       PTRACE_O_EXITKILL | (spt ? PTRACE_O_TRACEEXIT : 0)) == 0;
 	if (u->report_is_socket && u->traced) {
 		t->job->unikernel->spec.flags |= USPEC_SWAPS;
 		t->job->unikernel->exchanges = true;

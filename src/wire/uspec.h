@@ -107,7 +107,7 @@ enum uspec_outcome {
 	USPEC_FAULT =
 		2, /* hvt: the guest was stopped; exit status 128 + SIGSEGV or SIGSYS */
 	USPEC_STARTED = 3, /* hvt: it runs; code 0, no text */
-	USPEC_SWAP = 4	   /* first of all, with the listener of a filter that tells of
+	USPEC_SWAP = 4     /* first of all, with the listener of a filter that tells of
 			    * USPEC_SWAP_CALL; address: of a system call instruction */
 };
 

@@ -590,9 +590,9 @@ static void without_ptrace(void **state)
 			 CUT_RESTART);
 	assert_int_equal(binding_enforcement(genv_binding(w.e, "dev:v"), &facts).cut,
 			 CUT_COMPLETE);
-	assert_int_equal(graph_revoke(w.e, "dev:v", REVOKE_TO_NULL, REVOKE_KILL, &bare,
-				      &c, &err),
-			 PE_REFUSED);
+	assert_int_equal(
+		graph_revoke(w.e, "dev:v", REVOKE_TO_NULL, REVOKE_KILL, &bare, &c, &err),
+		PE_REFUSED);
 	assert_non_null(strstr(err.text, "ptrace_scope"));
 	assert_int_equal(graph_revoke(w.e, "dev:n", REVOKE_TO_NULL, REVOKE_COMPLETE,
 				      &bare, &c, &err),
@@ -609,8 +609,7 @@ int main(void)
 		cmocka_unit_test(not_attenuated), cmocka_unit_test(revoked),
 		cmocka_unit_test(not_revoked),    cmocka_unit_test(over_a_root),
 		cmocka_unit_test(nulls_below),    cmocka_unit_test(files),
-		cmocka_unit_test(unikernels),
-		cmocka_unit_test(devices_of_net),
+		cmocka_unit_test(unikernels),     cmocka_unit_test(devices_of_net),
 		cmocka_unit_test(without_ptrace),
 	};
 

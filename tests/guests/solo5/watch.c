@@ -2,8 +2,8 @@
 /*
  * One block device, "storage", read (block 0) and written (block 1) for ms=N (600000): what
  * comes of it is a line whenever it changes, as "reads a, writes" or "reads fail, writes
- * fail". "spin" goes without rest; how long the round took in which it changed is in its
- * lines then, in microseconds. Else it rests us=N (1000) each time.
+ * fail". "spin" goes without rest; how long the round took in which it changed, or the one
+ * before it, is in its lines then, in microseconds. Else it rests us=N (1000) each time.
  */
 #include "guest.h"
 
@@ -27,7 +27,8 @@ static void tell(int read, bool wrote, uint64_t held_ns)
 
 void guest_main(void)
 {
-	uint64_t bs = g_boot->manifest->e[1].u.block.block_size, last = g_now();
+	uint64_t bs = g_boot->manifest->e[1].u.block.block_size, last = g_now(),
+		 before = 0;
 	uint64_t end = last + g_arg("ms", 600000) * 1000000,
 		 rest = g_arg("us", 1000) * 1000;
 	int was = -2;
@@ -42,9 +43,10 @@ void guest_main(void)
 		writes = g_block_write(1, bs, buf, bs) == G_OK;
 		now = g_now();
 		if (read != was || writes != wrote) {
-			tell(read, writes, now - last);
+			tell(read, writes, now - last > before ? now - last : before);
 			now = g_now();
 		}
+		before = now - last;
 		was = read;
 		wrote = writes;
 		last = now;
