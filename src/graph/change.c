@@ -14,7 +14,12 @@
  * And what lies over somebody else's tree is revoked to null only: without a mount in its
  * place, what it covers would be seen.
  *
- * Attenuation. Only a caretaker can be told anything. A mount would have to be replaced,
+ * Devices of a unikernel are no paths, and lie in nothing. They are there from the start to
+ * the end, since the image declares them: what is revoked leaves a null, or a broken one
+ * where it was revoked to error. What the guest was told of them when it began (address,
+ * mtu, block size) stays true: it cannot be granted another.
+ *
+ * Attenuation. Only a caretaker can be told anything, and a volume. A mount would have to be replaced,
  * and what is open in it stays as it was: that is a revocation with --new-only and a new
  * grant, and is to be asked for as such.
  */
@@ -31,6 +36,7 @@ static const char *const step_names[] = {
 	[CHANGE_ATTENUATE] = "attenuate",
 	[CHANGE_CUT] = "cut",
 	[CHANGE_UNMOUNT] = "unmount",
+	[CHANGE_DEVICE] = "device",
 };
 static_assert(ARRAY_LEN(step_names) == CHANGE_STEP_COUNT, "every step has a name");
 
@@ -48,7 +54,18 @@ void genv_change_fini(struct genv_change *c)
 
 /* ---- what can change ---- */
 
-const char *binding_fixed(const struct binding *b)
+static const char *device_fixed(const struct binding *b, const struct host_facts *facts)
+{
+	if (b->iface == IF_NET)
+		return b->source == SRC_HOST ?
+			       "the guest holds the TAP interface itself" :
+			       NULL;
+	return facts->ptrace ? NULL :
+			       "its tender may not trace it on this host (Yama's "
+			       "ptrace_scope), and cannot exchange what it holds";
+}
+
+const char *binding_fixed(const struct binding *b, const struct host_facts *facts)
 {
 	static const char *const why[IF_COUNT] = {
 		[IF_CONSOLE] = "the program's streams are open from its start",
@@ -60,16 +77,19 @@ const char *binding_fixed(const struct binding *b)
 		[IF_SPAWN] = "starting environments from inside is not available yet",
 	};
 
+	if (program_is_unikernel(b->program) && slot_device(b->slot))
+		return device_fixed(b, facts);
 	if (program_is_unikernel(b->program))
-		return "what a unikernel has is opened before it begins";
+		return "what a unikernel has beside its devices is set when it begins";
 	if (b->iface == IF_DIR && streq(b->slot, "/"))
 		return "the root is what the program started from";
 	return why[b->iface];
 }
 
-static int check_fixed(const struct binding *b, struct err *err)
+static int check_fixed(const struct binding *b, const struct host_facts *facts,
+		       struct err *err)
 {
-	const char *why = binding_fixed(b);
+	const char *why = binding_fixed(b, facts);
 
 	if (!why)
 		return 0;
@@ -224,6 +244,54 @@ static int check_itself(const struct genv *now, const struct binding *b, struct 
 		       b->slot, now->name);
 }
 
+static bool is_device(const struct binding *b)
+{
+	return program_is_unikernel(b->program) && slot_device(b->slot);
+}
+
+/* An option that tells the guest something when it begins. */
+static const struct kv *told_at_start(const struct binding *b)
+{
+	static const char *const words[] = { "mac", "mtu", "block" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (binding_option(b, words[i]))
+			return binding_option(b, words[i]);
+	return NULL;
+}
+
+/* What holds whatever it is bound to. */
+static int keep_told(struct binding *ret, const struct binding *old, struct err *err)
+{
+	static const char *const words[] = { "mac", "mtu", "block" };
+
+	for (size_t i = 0; old && i < ARRAY_LEN(words); i++) {
+		const struct kv *o = binding_option(old, words[i]);
+
+		if (o && binding_add_option(ret, o->key, o->value, o->pos) != 0)
+			return err_oom(err);
+	}
+	return 0;
+}
+
+/* Its interface is the image's; before that a device is taken for a volume. */
+static int grant_device(const struct genv *now, struct binding *b, struct err *err)
+{
+	const struct gdevice *d = genv_device(now, slot_device(b->slot));
+	const struct kv *told = told_at_start(b);
+
+	if (d && !b->typed)
+		b->iface = d->iface;
+	b->untold = false;
+	if (told)
+		return err_set(
+			err, PE_REFUSED,
+			"\"%.150s\": %s is told to the guest when it begins: leave "
+			"it out, what it was told stays",
+			b->slot, told->key);
+	return keep_told(b, genv_binding(now, b->slot), err);
+}
+
 int graph_grant(const struct genv *now, const struct binding *b,
 		const struct host_facts *facts, bool accept_weaker, uint64_t now_ns,
 		struct genv_change *ret, struct err *err)
@@ -234,12 +302,15 @@ int graph_grant(const struct genv *now, const struct binding *b,
 		return r;
 	ret->binding.program = now->program;
 	ret->binding.live = true;
-	r = check_fixed(&ret->binding, err);
+	if (is_device(&ret->binding))
+		r = grant_device(now, &ret->binding, err);
+	if (r == 0)
+		r = check_fixed(&ret->binding, facts, err);
 	if (r == 0 && b->unbound)
 		r = err_set(err, PE_USAGE, "\"%.200s\": nothing is said to be granted",
 			    b->slot);
 	if (r == 0)
-		r = check_free(now, b, err);
+		r = check_free(now, &ret->binding, err);
 	if (r == 0)
 		r = check_around(now, b, err);
 	if (r == 0)
@@ -249,7 +320,8 @@ int graph_grant(const struct genv *now, const struct binding *b,
 	if (r == 0)
 		r = check_rules(now, &ret->binding, facts, accept_weaker, err);
 	if (r == 0) {
-		ret->step = binding_needs_caretaker(&ret->binding) ? CHANGE_CARETAKER :
+		ret->step = is_device(&ret->binding)               ? CHANGE_DEVICE :
+			    binding_needs_caretaker(&ret->binding) ? CHANGE_CARETAKER :
 								     CHANGE_MOUNT;
 		enforced(ret, facts);
 	}
@@ -280,6 +352,8 @@ static int can_narrow(const struct binding *b, struct err *err)
 	if (!binding_powerful(b))
 		return err_set(err, PE_REFUSED,
 			       "\"%.200s\" is null and can be no narrower", b->slot);
+	if (is_device(b))
+		return 0;
 	if (binding_needs_caretaker(b) && binding_option(b, "passthrough"))
 		return err_set(err, PE_REFUSED,
 			       "\"%.200s\" has passthrough, so what is open passes by "
@@ -383,7 +457,9 @@ static int narrow_all(struct genv_change *c, const struct binding *words, struct
 
 	for (size_t i = 0; i < words->n_through && r == 0; i++)
 		r = narrow(&c->binding, &words->through[i], &changed, err);
-	c->step = changed ? CHANGE_ATTENUATE : CHANGE_NOTHING;
+	c->step = !changed               ? CHANGE_NOTHING :
+		  is_device(&c->binding) ? CHANGE_DEVICE :
+					   CHANGE_ATTENUATE;
 	return r;
 }
 
@@ -396,7 +472,7 @@ int graph_attenuate(const struct genv *now, const char *slot, const char *const 
 	int r = find(now, slot, &b, err);
 
 	if (r == 0)
-		r = check_fixed(b, err);
+		r = check_fixed(b, facts, err);
 	if (r == 0)
 		r = can_narrow(b, err);
 	if (r == 0)
@@ -449,7 +525,7 @@ static int check_uncovers(const struct genv *now, const struct binding *b,
 static int check_strength(struct genv_change *c, const struct binding *b,
 			  enum revoke_how how, struct err *err)
 {
-	if (c->cut == CUT_COMPLETE)
+	if (c->cut == CUT_COMPLETE || is_device(b))
 		return 0;
 	c->kill = how == REVOKE_KILL;
 	if (how != REVOKE_COMPLETE)
@@ -470,25 +546,32 @@ static int to_null(struct binding *ret, const struct binding *b)
 				 .is_file = b->is_file,
 				 .live = true,
 				 .program = b->program,
+				 .typed = b->typed,
 				 .mark = b->mark };
-	return ret->slot ? 0 : -ENOMEM;
+	if (!ret->slot)
+		return -ENOMEM;
+	return is_device(b) ? keep_told(ret, b, NULL) : 0;
 }
 
 static int decide_revoke(const struct genv *now, const struct binding *b,
 			 enum revoke_to to, enum revoke_how how, struct genv_change *c,
 			 const struct host_facts *facts, struct err *err)
 {
-	int r = check_below_it(now, b, err);
+	int r = is_device(b) ? 0 : check_below_it(now, b, err);
 
-	if (r == 0)
+	if (r == 0 && !is_device(b))
 		r = check_uncovers(now, b, to, err);
 	enforced(c, facts);
 	if (r == 0)
 		r = check_strength(c, b, how, err);
-	c->step = binding_needs_caretaker(b) ? CHANGE_CUT : CHANGE_UNMOUNT;
+	c->step = is_device(b)               ? CHANGE_DEVICE :
+		  binding_needs_caretaker(b) ? CHANGE_CUT :
+					       CHANGE_UNMOUNT;
 	binding_fini(&c->binding);
-	if (r == 0 && to == REVOKE_TO_NULL && to_null(&c->binding, b) != 0)
+	if (r == 0 && (to == REVOKE_TO_NULL || is_device(b)) &&
+	    to_null(&c->binding, b) != 0)
 		r = err_oom(err);
+	c->binding.broken = to == REVOKE_TO_ERROR;
 	return r;
 }
 
@@ -500,7 +583,7 @@ int graph_revoke(const struct genv *now, const char *slot, enum revoke_to to,
 	int r = find(now, slot, &b, err);
 
 	if (r == 0)
-		r = check_fixed(b, err);
+		r = check_fixed(b, facts, err);
 	if (r == 0 && !binding_powerful(b) && to == REVOKE_TO_ERROR)
 		r = err_set(err, PE_REFUSED, "\"%.200s\" is null: nothing is to be taken",
 			    b->slot);

@@ -33,13 +33,14 @@ enum change_step {
 	CHANGE_ATTENUATE, /* the slot's caretaker is told what holds from now on */
 	CHANGE_CUT,       /* revoke: the slot's caretaker cuts, then the mount goes */
 	CHANGE_UNMOUNT,   /* revoke: the mount goes */
+	CHANGE_DEVICE,    /* a unikernel's device: grant, narrow or revoke */
 	CHANGE_STEP_COUNT
 };
 const char *change_step_name(enum change_step s);
 
 enum revoke_to {
 	REVOKE_TO_NULL, /* the powerless server stands in its place */
-	REVOKE_TO_ERROR /* nothing does: every use of the path fails */
+	REVOKE_TO_ERROR /* nothing does: every use of the path, or of the device, fails */
 };
 
 /* What is accepted where a cut would leave something. Neither word makes a cut that can
@@ -88,6 +89,6 @@ int graph_revoke(const struct genv *now, const char *slot, enum revoke_to to,
 int genv_change_apply(struct genv *e, struct genv_change *c);
 
 /* Why the slot's binding cannot change while a program runs; NULL: it can. */
-const char *binding_fixed(const struct binding *b);
+const char *binding_fixed(const struct binding *b, const struct host_facts *facts);
 
 #endif

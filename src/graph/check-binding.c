@@ -277,6 +277,8 @@ static void resolve(struct check *c, const struct genv *e, struct binding *b)
 			check_no_such_env(c, b->pos, name);
 		return;
 	}
+	if (slot_device(b->slot) && b->live)
+		return; /* the other's tender knows whom it is joined to */
 	if (slot_device(b->slot)) {
 		check_join(c, b, e, b->server_env, slash + 1);
 		return;

@@ -15,6 +15,10 @@
  * is asked for or where it is granted to a program that runs. A caretaker sees every use,
  * and when it stops serving, what is open fails too. With passthrough the kernel reads
  * and writes open files without asking it: quick as a mount, and cut as one.
+ *
+ * A unikernel's volume is a descriptor of one process, in whose place its tender puts
+ * another one, for which it has to trace it. Where the host forbids that, it takes a
+ * restart.
  */
 #include "graph/graph-internal.h"
 #include "graph/kinds.h"
@@ -84,10 +88,13 @@ static void enforce_tree(const struct binding *b, const struct host_facts *facts
 	}
 }
 
-static void enforce_volume(const struct binding *b, struct enforcement *e)
+static void enforce_volume(const struct binding *b, const struct host_facts *facts,
+			   struct enforcement *e)
 {
 	bool ro = binding_readonly(b);
 
+	if (!facts->ptrace && !b->unbound && b->source != SRC_NULL)
+		e->cut = CUT_RESTART;
 	if (b->source == SRC_OWN && binding_option(b, "base"))
 		e->how =
 			ro ? "the base, read-only" :
@@ -117,7 +124,9 @@ struct enforcement binding_enforcement(const struct binding *b,
 	else if (is_tree(b))
 		enforce_tree(b, facts, &e);
 	if (b->iface == IF_VOLUME)
-		enforce_volume(b, &e);
+		enforce_volume(b, facts, &e);
+	if (b->broken)
+		e.how = "nothing: every use fails";
 	if (b->iface == IF_IDENTITY && binding_option(b, "root"))
 		e.how = "uid 0 of a sub-range, in its own user namespace only";
 	return e;

@@ -97,6 +97,7 @@ struct binding {
 	bool typed;   /* of a device: its interface was written before the slot */
 	bool untold;  /* of a device: nobody has said yet which interface it has */
 	bool live;    /* made while the program ran, by whoever makes it */
+	bool broken;  /* a device that was revoked to error: every use fails */
 	enum program_kind program; /* of the environment that holds it */
 	uint32_t mark;             /* of whoever builds it; never looked at here */
 	struct pos pos;
@@ -196,6 +197,7 @@ struct host_facts {
 	bool timens;      /* time namespaces */
 	bool fuse;        /* /dev/fuse can be opened */
 	bool kvm;         /* /dev/kvm can be opened */
+	bool ptrace;      /* a child can be traced (Yama may forbid it) */
 	int landlock_abi; /* 0: none */
 	bool limit_mem, limit_cpu, limit_pids; /* a cgroup (or better) can enforce them */
 	const char *no_limit_reason;
@@ -210,6 +212,7 @@ struct host_facts {
 			      .timens = true,                                            \
 			      .fuse = true,                                              \
 			      .kvm = true,                                               \
+			      .ptrace = true,                                            \
 			      .landlock_abi = 7,                                         \
 			      .limit_mem = true,                                         \
 			      .limit_cpu = true,                                         \

@@ -191,11 +191,11 @@ static const struct source_kind linux_root[SRC_COUNT] = {
 	[IF_DIR] = { NO_FILES, NO_FILES, NO_FILES, NO_FILES, NO_FILES, NO_FILES,         \
 		     NO_FILES },                                                         \
 	[IF_VOLUME] = {                                                                  \
-		[SRC_OWN] = GIVEN(RESTART, "a fresh block device of its own, sparse"),   \
+		[SRC_OWN] = GIVEN(COMPLETE, "a fresh block device of its own, sparse"),  \
 		[SRC_PARENT] = REFUSED("the creator holds no block device that it could " \
 				       "hand on; name a file: ./disk.img"),              \
-		[SRC_HOST] = GIVEN(RESTART, "the file, by the descriptor that the "      \
-					    "tender opened"),                            \
+		[SRC_HOST] = GIVEN(COMPLETE, "the file, by the descriptor that the "     \
+					     "tender opened"),                           \
 		[SRC_STORE] = NO_STORE,                                                  \
 		[SRC_ENV] = REFUSED("two that write one block device destroy it; give "  \
 				    "each own,base=FILE"),                               \

@@ -425,7 +425,10 @@ static void judge_pair(struct planner *p, const struct genv *old, const struct g
 
 	if (!any)
 		return; /* one of the two is there */
-	fixed = binding_fixed(any);
+	/* A plan for a unikernel is a restart as yet; people may change its devices. */
+	fixed = program_is_unikernel(any->program) ?
+			"a unikernel is started anew for another composition" :
+			binding_fixed(any, &HOST_FACTS_ALL);
 	if (pair->old && !pair->want && pair->diff == SAME && !pair->old->unbound &&
 	    null_covers(old, pair->old))
 		str_addf(&text, "what null covers at \"%.200s\" can only be seen then",

@@ -13,6 +13,7 @@
 
 #define START_MS 5000u
 #define START_STEP_MS 5u
+#define TENDER_S 3
 
 /* One that starts has no socket yet; it does not come where the start fails. */
 static bool await_socket(struct registry *reg, const struct reg_entry *e,
@@ -185,11 +186,12 @@ int client_call(struct registry *reg, const struct reg_entry *e, enum ctl_verb v
 
 /* The answer to verb about SERVER, of "NAME/SERVER"; it has a descriptor. */
 static int ask_about(struct registry *reg, const char *composition, const char *ref,
-		     enum ctl_verb verb, struct client_answer *ret, int *ret_sock,
+		     enum ctl_verb verb, int fd, struct client_answer *ret, int *ret_sock,
 		     struct err *err)
 {
 	const char *slash = strchr(ref, '/');
 	auto_str word = STR_INIT, body = STR_INIT;
+	const struct timeval patience = { .tv_sec = TENDER_S };
 	struct reg_entry *e = NULL;
 	auto_fd sock = -1;
 	int r;
@@ -204,7 +206,11 @@ static int ask_about(struct registry *reg, const char *composition, const char *
 		return err_oom(err);
 	r = registry_find(reg, word.p, &e, err);
 	if (r == 0)
-		r = client_ask(reg, e, verb, &body, NULL, 0, &sock, err);
+		r = client_ask(reg, e, verb, &body, &fd, fd >= 0, &sock, err);
+	/* Who brings an end is a tender, and may be asked something by the other. */
+	if (r == 0 && fd >= 0 &&
+	    setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+		r = err_sys(err, "cannot ask another tender");
 	if (r == 0)
 		r = client_answer(sock, ret, err);
 	reg_entry_free(e);
@@ -212,7 +218,7 @@ static int ask_about(struct registry *reg, const char *composition, const char *
 		err_prefix(err, "env:%s", ref);
 		return r;
 	}
-	if (ret->fd < 0) {
+	if (ret->fd < 0 && fd < 0) {
 		client_answer_fini(ret);
 		return err_set(err, PE_BAD, "env:%s: no descriptor came", ref);
 	}
@@ -224,7 +230,7 @@ int client_join(struct registry *reg, const char *composition, const char *ref,
 		int *ret_fd, int *ret_conn, struct err *err)
 {
 	struct client_answer a;
-	int r = ask_about(reg, composition, ref, CTL_JOIN, &a, ret_conn, err);
+	int r = ask_about(reg, composition, ref, CTL_JOIN, -1, &a, ret_conn, err);
 
 	if (r != 0)
 		return r;
@@ -233,12 +239,23 @@ int client_join(struct registry *reg, const char *composition, const char *ref,
 	return 0;
 }
 
+int client_tie(struct registry *reg, const char *composition, const char *ref, int end,
+	       int *ret_conn, struct err *err)
+{
+	struct client_answer a;
+	int r = ask_about(reg, composition, ref, CTL_JOIN, end, &a, ret_conn, err);
+
+	if (r == 0)
+		client_answer_fini(&a);
+	return r;
+}
+
 int client_open_server(struct registry *reg, const char *composition, const char *ref,
 		       int *ret_mountfd, bool *ret_is_file, struct err *err)
 {
 	struct client_answer a;
 	auto_fd sock = -1;
-	int r = ask_about(reg, composition, ref, CTL_OPEN, &a, &sock, err);
+	int r = ask_about(reg, composition, ref, CTL_OPEN, -1, &a, &sock, err);
 
 	if (r != 0)
 		return r;

@@ -37,6 +37,10 @@ int client_call(struct registry *reg, const struct reg_entry *e, enum ctl_verb v
 int client_join(struct registry *reg, const char *composition, const char *ref,
 		int *ret_fd, int *ret_conn, struct err *err);
 
+/* The same for a device that is in a guest already: end is tied to the other's. */
+int client_tie(struct registry *reg, const char *composition, const char *ref, int end,
+	       int *ret_conn, struct err *err);
+
 /* "NAME/SERVER", as in env:NAME/SERVER, of the same composition. */
 int client_open_server(struct registry *reg, const char *composition, const char *ref,
 		       int *ret_mountfd, bool *ret_is_file, struct err *err);

@@ -261,6 +261,16 @@ static int join(void *userdata, const struct binding *b, int *ret_fd, int *ret_c
 	return client_join(st->l->reg, st->l->composition, b->ref, ret_fd, ret_conn, err);
 }
 
+static int tie(void *userdata, const struct binding *b, int end, int *ret_conn,
+	       struct err *err)
+{
+	struct start *st = userdata;
+
+	if (!st->l->reg)
+		return err_set(err, PE_REFUSED, "%s: nobody else is known here", b->slot);
+	return client_tie(st->l->reg, st->l->composition, b->ref, end, ret_conn, err);
+}
+
 /* Who it is, who may be told apart by the guest. */
 static int plan_unikernel(struct start *st, struct err *err)
 {
@@ -296,6 +306,7 @@ static int plan_begin(struct start *st, struct err *err)
 	st->cx.terminal = isatty(0) || isatty(1) || streq(console_word(e), "own");
 	st->cx.open_server = open_server;
 	st->cx.join = join;
+	st->cx.tie = tie;
 	st->cx.userdata = st;
 	st->cx.rundir = st->l->reg ? registry_run_dir(st->l->reg) : -1;
 	st->cx.ret_skeleton = st->spec_only ? NULL : &st->skeleton;
@@ -477,6 +488,7 @@ static struct tender_decide decide_live(struct start *st)
 				  .reg = st->l->reg,
 				  .held = &st->held,
 				  .spec = &st->spec,
+				  .unikernel = st->unikernel,
 				  .cx = &st->cx };
 	return (struct tender_decide){ .serve = live_is_needed(st->l->env) ? serve_all :
 									     NULL,
@@ -511,12 +523,9 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 	int r;
 
 	*ret_code = 125;
-	if (st->unikernel) {
-		if (job.lasting && !*st->programs)
-			find_programs(st);
-	} else {
-		job.decide = decide_live(st);
-	}
+	if (st->unikernel && job.lasting && !*st->programs)
+		find_programs(st);
+	job.decide = decide_live(st);
 	r = tender_run(&job, ret_status, ret_code, err);
 	st->ready_fd = job.ready_fd;
 	if (job.ret_timed_out)

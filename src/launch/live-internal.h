@@ -3,6 +3,7 @@
 #ifndef POLDER_LAUNCH_LIVE_INTERNAL_H
 #define POLDER_LAUNCH_LIVE_INTERNAL_H
 
+#include "graph/change.h"
 #include "graph/graph.h"
 #include "server/server.h"
 #include "state/registry.h"
@@ -22,6 +23,7 @@ struct live {
 	struct reg_held *held;
 	const struct spec *spec;
 	const struct server_ctx *cx;
+	struct unikernel *unikernel; /* NULL: a Linux program */
 	struct live_bind *binds;
 };
 
@@ -35,5 +37,14 @@ int live_serve_all(struct live *l, struct tender *t, struct err *err);
 int live_change(struct live *l, struct tender *t, uint16_t verb, struct rbuf *body,
 		const int *fds, size_t n_fds, struct str *reply, struct err *err);
 void live_lost(struct live *l, const char *slot, const char *why);
+
+/* ---- live-unikernel.c: the step of a change that graph has decided (CHANGE_DEVICE) ---- */
+
+int live_device_grant(struct live *l, struct tender *t, const struct binding *b,
+		      struct err *err);
+int live_device_narrow(struct tender *t, const struct binding *b, struct err *err);
+/* c->binding, which is null, gets the size that the guest was told. */
+int live_device_revoke(struct live *l, struct tender *t, struct genv_change *c,
+		       enum revoke_to to, struct err *err);
 
 #endif

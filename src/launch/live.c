@@ -332,6 +332,15 @@ int live_serve_all(struct live *l, struct tender *t, struct err *err)
 
 /* ---- asked ---- */
 
+/* A device needs none of what takes a process to find out. */
+static void look_at_host(const struct live *l, struct host_facts *ret)
+{
+	if (l->unikernel)
+		host_facts_assume(ret);
+	else
+		host_facts_probe(ret);
+}
+
 /* The binding of a request, in a graph of its own. */
 static int read_binding(struct graph *g, const char *text, struct binding **ret,
 			struct err *err)
@@ -349,7 +358,7 @@ static int do_grant(struct live *l, struct tender *t, const struct genv_change *
 	struct reg_id id;
 	int r;
 
-	if (c->step != CHANGE_CARETAKER)
+	if (c->step != CHANGE_CARETAKER && c->step != CHANGE_DEVICE)
 		return err_set(err, PE_REFUSED,
 			       "%s: what another environment exposes cannot be granted "
 			       "while it runs yet; restart it with this binding",
@@ -357,7 +366,8 @@ static int do_grant(struct live *l, struct tender *t, const struct genv_change *
 	r = record_intent(l, &c->binding, &id, err);
 	if (r != 0)
 		return r;
-	r = serve(l, t, &c->binding, &id, source, err);
+	r = c->step == CHANGE_DEVICE ? live_device_grant(l, t, &c->binding, err) :
+				       serve(l, t, &c->binding, &id, source, err);
 	if (r == 0)
 		r = record_done(l, &id, c->slot, err);
 	if (r != 0 && l->reg)
@@ -376,7 +386,7 @@ static int on_grant(struct live *l, struct tender *t, struct rbuf *body, const i
 	struct binding *b = NULL;
 	int r = g ? 0 : err_oom(err);
 
-	host_facts_probe(&facts);
+	look_at_host(l, &facts);
 	if (r == 0 && (body->bad || body->p != body->end || n_fds > 1))
 		r = err_set(err, PE_BAD, "a damaged request");
 	if (r == 0)
@@ -423,11 +433,14 @@ static int on_attenuate(struct live *l, struct tender *t, struct rbuf *body,
 		words[i] = get_str(body);
 	if (body->bad || body->p != body->end)
 		return err_set(err, PE_BAD, "a damaged request");
-	host_facts_probe(&facts);
+	look_at_host(l, &facts);
 	r = graph_attenuate(l->env, slot, words, n, &facts, now_ns(), &c, err);
-	if (r == 0 && c.step == CHANGE_ATTENUATE) {
-		r = list_words(&w, &c.binding, held_at(l->env, c.slot), err);
-		if (r == 0)
+	if (r == 0 && c.step != CHANGE_NOTHING) {
+		if (c.step == CHANGE_DEVICE)
+			r = live_device_narrow(t, &c.binding, err);
+		else
+			r = list_words(&w, &c.binding, held_at(l->env, c.slot), err);
+		if (r == 0 && c.step == CHANGE_ATTENUATE)
 			r = tender_narrow(t, c.slot, w.v, w.n, err);
 		if (r == 0) {
 			binding_write(&c.binding, &text);
@@ -441,7 +454,7 @@ static int on_attenuate(struct live *l, struct tender *t, struct rbuf *body,
 	return r;
 }
 
-static int do_revoke(struct live *l, struct tender *t, const struct genv_change *c,
+static int do_revoke(struct live *l, struct tender *t, struct genv_change *c,
 		     enum revoke_to to, struct tender_cut *cut, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -451,7 +464,10 @@ static int do_revoke(struct live *l, struct tender *t, const struct genv_change 
 		r = tender_cut(t, c->slot, to == REVOKE_TO_ERROR, cut, &why);
 	else if (c->step == CHANGE_UNMOUNT)
 		r = tender_unmount(t, c->slot, &why);
-	if (r != 0 && c->step == CHANGE_UNMOUNT && !c->kill)
+	else if (c->step == CHANGE_DEVICE)
+		r = live_device_revoke(l, t, c, to, &why);
+	/* Where the program is ended for it, it need not be taken away. */
+	if (r != 0 && c->step != CHANGE_CUT && !(c->step == CHANGE_UNMOUNT && c->kill))
 		return err_set(err, r, "%s", why.text);
 	record_cut(l, c->slot);
 	return 0;
@@ -471,7 +487,7 @@ static int on_revoke(struct live *l, struct tender *t, struct rbuf *body,
 	if (body->bad || body->p != body->end || to > REVOKE_TO_ERROR ||
 	    how > REVOKE_KILL)
 		return err_set(err, PE_BAD, "a damaged request");
-	host_facts_probe(&facts);
+	look_at_host(l, &facts);
 	r = graph_revoke(l->env, slot, (enum revoke_to)to, (enum revoke_how)how, &facts,
 			 &c, err);
 	if (r == 0 && c.step != CHANGE_NOTHING)

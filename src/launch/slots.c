@@ -51,6 +51,8 @@ void launch_running_json(const struct genv *e, const struct unikernel *u,
 		json_kbool(out, "implied", b->implied);
 		json_kbool(out, "live", b->live);
 		json_kstr(out, "enforced", str_text(&how));
+		if (u && b->iface == IF_VOLUME && b->source != SRC_NULL && !u->exchanges)
+			en.cut = CUT_RESTART; /* as it turned out */
 		json_kstr(out, "cut", cut_name(en.cut));
 		json_kbool(out, "weaker", en.weaker);
 		json_close(out, '}');

@@ -81,10 +81,20 @@ static bool can_open(const char *device)
 	return fd >= 0;
 }
 
+/* Yama: 2 leaves it to who has the capability, 3 to nobody. */
+static bool can_trace(bool root)
+{
+	auto_fd fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+	char scope = '0';
+
+	return fd < 0 || read(fd, &scope, 1) != 1 || scope < (root ? '3' : '2');
+}
+
 void host_facts_assume(struct host_facts *ret)
 {
 	*ret = HOST_FACTS_ALL;
 	ret->root = geteuid() == 0;
+	ret->ptrace = can_trace(ret->root);
 	ret->landlock_abi = lockdown_landlock_abi();
 }
 

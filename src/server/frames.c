@@ -12,6 +12,12 @@
  * one that is `own` puts the filters back when the other has gone. A datagram pair and no
  * other: where a stream's or sequenced packet's peer dies, a guest that polls never
  * rests.
+ *
+ * A guest keeps its end for its whole life. What changes is where that is tied to
+ * (net_tie), for which the kernel gives it a name. Nobody else can use the name: a
+ * datagram socket takes nothing but from what it is tied to itself, and what is not tied
+ * has a filter that takes nothing. An end that is tied anew while frames wait in it has
+ * its old peer told of an error; so it is silenced and drained first, and nobody is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +29,7 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/fd.h"
 #include "server/unikernel-internal.h"
@@ -48,6 +55,51 @@ void net_drain(int sock)
 
 	while (recv(sock, &byte, 1, MSG_DONTWAIT | MSG_TRUNC) >= 0)
 		;
+}
+
+int net_nowhere(int *ret_fd, struct err *err)
+{
+	auto_fd fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const int room = 1 << 20;
+
+	/* Before it has a name, which anybody may send to. */
+	if (fd < 0 || net_silence(fd, false, NULL) != 0)
+		return err_sys(err, "cannot make a socket for a link");
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int net_tie(int from, int to, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(addr);
+
+	/* Without one, the kernel finds a name; where it has one, that stays. */
+	if (bind(to, (struct sockaddr *)&addr, sizeof(sa_family_t)) < 0 ||
+	    getsockname(to, (struct sockaddr *)&addr, &len) < 0 ||
+	    connect(from, (struct sockaddr *)&addr, len) < 0)
+		return err_sys(err, "cannot tie a link");
+	return 0;
+}
+
+int net_untie(int sock, struct err *err)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	return connect(sock, &none, sizeof(none)) == 0 ?
+		       0 :
+		       err_sys(err, "cannot untie a link");
+}
+
+bool net_is_end(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t len = sizeof(int);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	       domain == AF_UNIX && type == SOCK_DGRAM;
 }
 
 static int open_pair(struct unikernel_net *n, bool silent, struct err *err)

@@ -42,6 +42,9 @@ struct server_ctx {
 	 * it was asked for: it is joined until that closes. */
 	int (*join)(void *userdata, const struct binding *b, int *ret_fd, int *ret_conn,
 		    struct err *err);
+	/* The same for an end that is in a guest already. */
+	int (*tie)(void *userdata, const struct binding *b, int end, int *ret_conn,
+		   struct err *err);
 	void *userdata;
 };
 

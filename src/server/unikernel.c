@@ -18,14 +18,30 @@ void unikernel_free(struct unikernel *u)
 		fd_close_list((int[]){ u->net[i].fd, u->net[i].peer, u->net[i].joint },
 			      3);
 	fd_close_list(u->fds, u->n_fds);
+	if (u->kept)
+		fd_close_list(u->kept, u->spec.n_devices);
+	free(u->kept);
 	free(u->net);
 	free(u->fds);
 	free(u->cmdline);
 	free(u);
 }
 
+static void keep_volumes(struct unikernel *u)
+{
+	uint32_t n = u->spec.n_devices;
+
+	u->kept = u->exchanges ? calloc(n, sizeof(*u->kept)) : NULL;
+	for (uint32_t i = 0; u->kept && i < n; i++) {
+		const struct uspec_device *d = &u->spec.devices[i];
+
+		u->kept[i] = d->type == USPEC_BLOCK ? fd_dup_above(d->fd, 3) : -1;
+	}
+}
+
 void unikernel_given(struct unikernel *u)
 {
+	keep_volumes(u);
 	fd_close_list(u->fds, u->n_fds);
 	u->n_fds = 0;
 }

@@ -313,3 +313,53 @@ int server_volume(struct unikernel *u, struct uspec_device *d, const struct bind
 			    b->slot, d->block_size, (unsigned long long)d->capacity);
 	return r;
 }
+
+static int check_fits(const struct uspec_device *now, const struct uspec_device *d,
+		      const struct binding *b, struct err *err)
+{
+	if (now->block_size != d->block_size)
+		return err_set(err, PE_REFUSED,
+			       "%s: the guest was told of blocks of %u bytes", b->slot,
+			       d->block_size);
+	if (b->source != SRC_NULL && now->capacity < d->capacity)
+		return err_set(err, PE_REFUSED,
+			       "%s: the guest was told of %llu bytes, and that has %llu",
+			       b->slot, (unsigned long long)d->capacity,
+			       (unsigned long long)now->capacity);
+	if ((d->flags & USPEC_DEV_RO) && !(now->flags & USPEC_DEV_RO))
+		return err_set(err, PE_REFUSED,
+			       "%s: it was read-only when the guest began, and stays so: "
+			       "add ,ro",
+			       b->slot);
+	if (d->flags & USPEC_DEV_COW)
+		return err_set(
+			err, PE_REFUSED,
+			"%s: its monitor keeps a map of what was written, which is "
+			"of the volume that it began with: restart it with this "
+			"binding",
+			b->slot);
+	return 0;
+}
+
+int server_volume_again(int *ret_fd, const struct uspec_device *d,
+			const struct binding *b, const struct server_ctx *cx,
+			struct err *err)
+{
+	struct unikernel *u = calloc(1, sizeof(*u));
+	struct uspec_device now = { .name = d->name, .fd = -1, .base = -1 };
+	int r;
+
+	if (!u)
+		return err_oom(err);
+	u->spec.kind = USPEC_SPT; /* whatever it is: one file, no overlay */
+	u->spec.report_fd = u->spec.core_fd = u->spec.alive_fd = -1;
+	r = server_volume(u, &now, b, cx, err);
+	if (r == 0)
+		r = check_fits(&now, d, b, err);
+	if (r == 0)
+		*ret_fd = fd_dup_above(now.fd, 3); /* the lock is the description's */
+	if (r == 0 && *ret_fd < 0)
+		r = err_neg(err, *ret_fd, "%s: cannot keep it", b->slot);
+	unikernel_free(u);
+	return r;
+}

@@ -27,6 +27,7 @@ struct conn {
 	uint64_t since; /* in the order of their coming */
 	pid_t watcher;
 	char *joined; /* the net device, in CONN_JOINED */
+	bool alive;   /* who was joined lives on */
 	/* of a request that waits for the namespaces */
 	char *body;
 	size_t body_len;

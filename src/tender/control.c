@@ -35,7 +35,7 @@ void conn_drop(struct conn *cn)
 	if (cn->watcher > 0)
 		(void)kill(cn->watcher, SIGKILL); /* ours, not reaped yet */
 	if (cn->state == CONN_JOINED)
-		cn->c->t->ops->unjoin(cn->c->t, cn->joined);
+		cn->c->t->ops->unjoin(cn->c->t, cn->joined, cn->alive);
 	free(cn->joined);
 	loop_del(&cn->c->t->loop, &cn->src);
 	if (fd >= 0)
@@ -90,8 +90,9 @@ static void on_conn(struct source *src, uint32_t events)
 	static char buf[CTL_MAX_BYTES];
 	size_t len = 0;
 
-	(void)events;
 	if (cn->state != CONN_NEW) {
+		/* Who is joined takes leave by an end, and waits for ours. */
+		cn->alive = !(events & (EPOLLHUP | EPOLLERR));
 		conn_drop(cn);
 		return;
 	}
@@ -246,6 +247,20 @@ void control_ended(struct tender *t)
 		else if (cn->state != CONN_FREE && cn->state != CONN_NEW &&
 			 cn->state != CONN_JOINED)
 			conn_refuse(cn, CTL_REFUSED, "it has ended");
+	}
+}
+
+void control_unjoin(struct tender *t, const char *name)
+{
+	struct control *c = t->control;
+
+	for (size_t i = 0; c && i < c->n_conns; i++) {
+		struct conn *cn = &c->conns[i];
+
+		if (cn->state != CONN_JOINED || !streq(cn->joined, name))
+			continue;
+		cn->alive = true;
+		conn_drop(cn);
 	}
 }
 

@@ -93,6 +93,7 @@ static void read_spec(int fd)
 		refuse(125, "the spec's descriptor for the report is not open");
 	hvt.report_fd = spec.report_fd;
 	hvt.core_fd = spec.core_fd;
+	hvt.swaps = spec.flags & USPEC_SWAPS;
 	if (spec.kind != USPEC_HVT)
 		refuse(125, "the spec is for another tender: polder-tender-spt");
 	check_fds();

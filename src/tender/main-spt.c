@@ -22,8 +22,8 @@
  *	confines	seccomp
  *	jumps						enter.S
  *
- * What the guest can reach: nine system calls, each for descriptors that are its devices;
- * its own memory; and one page of code that it could have brought itself. The stack with
+ * What the guest can reach: nine system calls, each for descriptors that are its devices
+ * (and where it has volumes a tenth, in which it can only wait: swap.c); its own memory; and one page of code that it could have brought itself. The stack with
  * the arguments and variables of whoever started us, the spec, the vdso and the tender's
  * own text and data are unmapped before the filter is installed. (Where the kernel seals
  * its vdso that stays: it holds code and the clock, and nothing of anybody's.) Registers
@@ -91,7 +91,7 @@ static uint64_t write_boot_info(const struct spt *s)
 
 static size_t build_filter(const struct spt *s, struct sock_filter *ret)
 {
-	struct spt_rules rules = { 0 };
+	struct spt_rules rules = { .swaps = s->spec.flags & USPEC_SWAPS };
 
 	for (uint32_t i = 0; i < s->image.n_devices; i++) {
 		const struct uspec_device *d = s->device[i].spec;
@@ -150,6 +150,7 @@ _Noreturn static void enter(const struct spt *s, uint64_t free)
 		.stack = s->spec.mem_bytes - 8,
 		.boot_info = SPT_BOOT_INFO,
 	};
+	spt_swap_offer(s, page + ((uint64_t)spt_enter_call & (PAGE - 1)));
 	close_rest(s);
 	go(e);
 	__builtin_unreachable();

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "tender/control-internal.h"
 
 typedef void verb_fn(struct conn *cn, struct rbuf *body);
@@ -119,17 +120,39 @@ static void verb_join(struct conn *cn, struct rbuf *body)
 			    "it is a Linux program, and only unikernels can be joined");
 	} else if (!(cn->joined = strdup(name))) {
 		conn_refuse(cn, CTL_REFUSED, "out of memory");
-	} else if (t->ops->join(t, name, &fd, &err) != 0) {
+	} else if (cn->n_fds > 0 && t->ops->tie(t, name, cn->fds[0], &err) != 0) {
+		conn_refuse(cn, CTL_REFUSED, err.text);
+	} else if (cn->n_fds == 0 && t->ops->join(t, name, &fd, &err) != 0) {
 		conn_refuse(cn, CTL_REFUSED, err.text);
 	} else {
+		fd_close_list(cn->fds, cn->n_fds);
+		cn->n_fds = 0;
 		cn->state = CONN_JOINED;
 		conn_send(cn, CTL_OK, NULL, fd);
 	}
 }
 
+/* What has no namespaces to enter needs none to be changed. */
+static void change_device(struct conn *cn, struct rbuf *body)
+{
+	const struct tender_job *job = cn->c->t->job;
+	struct err err = ERR_INIT;
+	auto_str reply = STR_INIT;
+
+	if (job->decide.change(job->userdata, cn->c->t, cn->head.verb, body, cn->fds,
+			       cn->n_fds, &reply, &err) != 0)
+		conn_refuse(cn, CTL_REFUSED, err.text);
+	else
+		conn_answer(cn, CTL_OK, &reply);
+}
+
 static void verb_change(struct conn *cn, struct rbuf *body)
 {
-	if (cn->c->t->job->decide.change)
+	struct tender *t = cn->c->t;
+
+	if (t->job->decide.change && t->job->unikernel)
+		change_device(cn, body);
+	else if (t->job->decide.change)
 		enter_request(cn, body);
 	else
 		conn_refuse(cn, CTL_REFUSED,

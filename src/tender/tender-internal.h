@@ -38,6 +38,7 @@ struct care_logged;
 struct console; /* console.c */
 struct control; /* control.c */
 struct link;    /* links.c */
+struct unikernel_net;
 struct tender;
 
 /*
@@ -62,7 +63,8 @@ struct tender_ops {
 		struct tender *t); /* SIGCHLD; NULL: its watchers are reaped */
 	/* Links to a net device, by its name; NULL: it has none. The descriptor is lent. */
 	int (*join)(struct tender *t, const char *name, int *ret_fd, struct err *err);
-	void (*unjoin)(struct tender *t, const char *name);
+	int (*tie)(struct tender *t, const char *name, int end, struct err *err);
+	void (*unjoin)(struct tender *t, const char *name, bool alive);
 	bool plain_console; /* it can do nothing to a terminal but write, and reads nothing */
 	const char *no_inside;
 	int (*ask_namespaces)(struct tender *t); /* answered by control_namespaces */
@@ -88,15 +90,43 @@ struct tender_unikernel {
 	pid_t pid; /* 0: none, or reaped */
 	int spec_fd, alive_fd;
 	struct source report;
+	bool report_is_socket;
 	bool traced;
+	struct source swap; /* the listener of its filter; see swap.c */
+	uint64_t swap_at;   /* of a system call instruction in it */
 	struct link *links; /* for each net device */
 	size_t n_links;
 };
 
+/* ---- unikernel.c, for swap.c ---- */
+
+/* What its wait status said: a stop, which it goes on from; the end. */
+void unikernel_stop(struct tender *t, int status);
+void unikernel_ended(struct tender *t, int status);
+void unikernel_note(struct tender *t, const char *text);
+
+/* ---- swap.c ---- */
+
+/* A child that is stopped by us for a moment. */
+struct unikernel_held {
+	struct user_regs_struct regs;
+	bool paused;      /* by SIGSTOP, before */
+	uint64_t signals; /* that came meanwhile: bit n - 1 */
+};
+/* -ESRCH: it is not traced, or has ended; -ETIMEDOUT: it goes on. */
+int unikernel_hold(struct tender *t, struct unikernel_held *ret);
+int unikernel_go_on(struct tender *t, const struct unikernel_held *h);
+
+/* What the child has sent for its volumes to be exchanged; consumed. */
+int swap_open(struct tender *t, int take_fd, uint64_t at);
+
 /* ---- links.c ---- */
 int links_watch(struct tender *t, struct err *err);
 int links_join(struct tender *t, const char *name, int *ret_fd, struct err *err);
-void links_unjoin(struct tender *t, const char *name);
+int links_tie(struct tender *t, const char *name, int end, struct err *err);
+void links_unjoin(struct tender *t, const char *name, bool alive);
+struct unikernel_net *links_find(struct tender *t, const char *name);
+int links_point_away(struct tender *t, struct unikernel_net *n, struct err *err);
 void links_close(struct tender *t);
 
 /* What stopped an spt guest (fault.c). */
@@ -179,6 +209,8 @@ const int *control_nsfds(const struct tender *t);
 /* Asks for them and waits, while it starts. */
 int control_await_namespaces(struct tender *t, struct err *err);
 void control_child(struct tender *t, pid_t pid, int status);
+/* Whoever is joined to that net device no longer is. */
+void control_unjoin(struct tender *t, const char *name);
 void control_unlist(struct tender *t); /* nobody finds it any more */
 void control_close(struct tender *t);
 

@@ -327,19 +327,20 @@ static int run(struct tender *t, struct err *err)
 
 int tender_run(struct tender_job *job, int *ret_status, int *ret_code, struct err *err)
 {
-	struct tender t = {
-		.job = job,
-		.ops = job->unikernel ? &tender_unikernel : &tender_linux,
-		.unikernel = { .spec_fd = -1, .alive_fd = -1, .report = SOURCE_INIT },
-		.linux_ = { .sb = SANDBOX_INIT,
-			    .chan = SOURCE_INIT,
-			    .refresh = SOURCE_INIT },
-		.signals = SOURCE_INIT,
-		.deadline = SOURCE_INIT,
-		.stop_timer = SOURCE_INIT,
-		.cgroup = CGROUP_INIT,
-		.loop = { .epfd = -1 }
-	};
+	struct tender t = { .job = job,
+			    .ops = job->unikernel ? &tender_unikernel : &tender_linux,
+			    .unikernel = { .spec_fd = -1,
+					   .alive_fd = -1,
+					   .report = SOURCE_INIT,
+					   .swap = SOURCE_INIT },
+			    .linux_ = { .sb = SANDBOX_INIT,
+					.chan = SOURCE_INIT,
+					.refresh = SOURCE_INIT },
+			    .signals = SOURCE_INIT,
+			    .deadline = SOURCE_INIT,
+			    .stop_timer = SOURCE_INIT,
+			    .cgroup = CGROUP_INIT,
+			    .loop = { .epfd = -1 } };
 	int r = loop_init(&t.loop, err);
 
 	if (job->begun) {

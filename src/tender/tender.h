@@ -122,6 +122,31 @@ int tender_cut(struct tender *t, const char *slot, bool to_errors, struct tender
 	       struct err *err);
 /* A mount of the start goes; what is open stays. */
 int tender_unmount(struct tender *t, const char *slot, struct err *err);
+/* ---- the devices of a unikernel that runs, by their names (links.c) ---- */
+
+/* A net device falls silent: nothing comes, and what is sent vanishes, or fails
+ * (to_errors). Whoever was joined is not any more. */
+int tender_net_cut(struct tender *t, const char *name, bool to_errors, struct err *err);
+/* One that is silent becomes one that others can be joined to, or a sinkhole. */
+int tender_net_give(struct tender *t, const char *name, bool sinkhole, struct err *err);
+/* The end of one that is silent, lent, for another's tender to tie; once it has, the
+ * connection over which it was asked (taken over). */
+int tender_net_end(struct tender *t, const char *name, int *ret_fd, struct err *err);
+int tender_net_joined(struct tender *t, const char *name, int take_conn, struct err *err);
+
+/*
+ * Volumes (swap.c). From when these return no read or write reaches what was there before,
+ * and nobody of ours has it open. PE_REFUSED: it is no volume, or this host does not let
+ * them be exchanged; PE_NOTFOUND: it has ended; -errno: it was ended.
+ */
+/* Another file, borrowed, of at least the size that the guest was told. */
+int tender_volume_put(struct tender *t, const char *name, int fd, struct err *err);
+/* Reads zeros and takes what is written; or (to_errors) both fail. */
+int tender_volume_cut(struct tender *t, const char *name, bool to_errors,
+		      struct err *err);
+/* The same file, for reading alone. */
+int tender_volume_narrow(struct tender *t, const char *name, struct err *err);
+
 /* All of the program. */
 void tender_kill(struct tender *t);
 

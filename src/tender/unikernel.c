@@ -14,8 +14,9 @@
  * ptrace is how faults of an spt guest are seen: it has no handlers, so every signal of
  * the kernel's stops it for us once, with address and registers, and kills it when it is
  * passed on. PTRACE_O_TRACEEXIT shows a system call that the filter killed it for. An hvt
- * guest's faults are told by its monitor. Where ptrace is forbidden, the wait status is
- * all there is.
+ * guest's faults are told by its monitor; it is traced only where it has volumes, which
+ * are exchanged by ptrace (swap.c). Where ptrace is forbidden, the wait status is all
+ * there is.
  *
  * The child dies with us by the pipe alive_fd and PDEATHSIG, and a seized one by
  * PTRACE_O_EXITKILL.
@@ -27,6 +28,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -102,16 +104,33 @@ static int spawn_child(struct tender *t, const struct sandbox_io *io, int spec_f
 
 static void on_report(struct source *src, uint32_t events);
 
+static bool has_volumes(const struct uspec *s)
+{
+	for (uint32_t i = 0; i < s->n_devices; i++)
+		if (s->devices[i].type == USPEC_BLOCK)
+			return true;
+	return false;
+}
+
+/* Ours is ends[0]. A descriptor goes over a socket alone. */
+static int open_report(bool is_socket, int *ends)
+{
+	return is_socket ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) :
+			   pipe2(ends, O_CLOEXEC);
+}
+
 static int unikernel_start(struct tender *t, const struct sandbox_io *io, struct err *err)
 {
 	struct uspec *s = &t->job->unikernel->spec;
 	struct tender_unikernel *u = &t->unikernel;
 	int spec[2], report[2], alive[2], r;
 
+	u->report_is_socket = t->job->decide.change && has_volumes(s);
+
 	if (pipe2(spec, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
 	u->spec_fd = spec[1];
-	if (pipe2(report, O_CLOEXEC) < 0) {
+	if (open_report(u->report_is_socket, report) < 0) {
 		(void)close(spec[0]);
 		return err_sys(err, "cannot make a pipe");
 	}
@@ -139,12 +158,18 @@ static int unikernel_start(struct tender *t, const struct sandbox_io *io, struct
 static int unikernel_release(struct tender *t, struct err *err)
 {
 	struct tender_unikernel *u = &t->unikernel;
+	bool spt = t->job->unikernel->spec.kind == USPEC_SPT;
 	auto_str spec = STR_INIT;
 	int r = links_watch(t, err);
 
-	if (t->job->unikernel->spec.kind == USPEC_SPT)
-		u->traced = ptrace(PTRACE_SEIZE, u->pid, NULL,
-				   PTRACE_O_EXITKILL | PTRACE_O_TRACEEXIT) == 0;
+	if (spt || u->report_is_socket)
+		u->traced =
+			ptrace(PTRACE_SEIZE, u->pid, NULL,
+			       PTRACE_O_EXITKILL | (spt ? PTRACE_O_TRACEEXIT : 0)) == 0;
+	if (u->report_is_socket && u->traced) {
+		t->job->unikernel->spec.flags |= USPEC_SWAPS;
+		t->job->unikernel->exchanges = true;
+	}
 	if (r == 0 && cgroup_used(&t->cgroup))
 		r = cgroup_join(&t->cgroup, u->pid, err);
 	if (r != 0)
@@ -170,6 +195,12 @@ static void note(struct tender *t, const char *text, const char *detail)
 	console_note(t, t->job->ret_note);
 }
 
+void unikernel_note(struct tender *t, const char *text)
+{
+	if (!t->job->ret_note[0])
+		note(t, text, "");
+}
+
 /* Nothing that could drive a terminal; lines stay. */
 static void make_plain(char *text)
 {
@@ -178,8 +209,17 @@ static void make_plain(char *text)
 			*text = '?';
 }
 
-static void take_report(struct tender *t, struct uspec_report *r)
+/* take_fd: what came with it, or -1. */
+static void take_report(struct tender *t, struct uspec_report *r, int take_fd)
 {
+	if (r->outcome == USPEC_SWAP && t->state == TENDER_STARTING && take_fd >= 0) {
+		(void)swap_open(t, take_fd, r->address);
+		return;
+	}
+	if (take_fd >= 0)
+		(void)close(take_fd);
+	if (r->outcome == USPEC_SWAP)
+		return;
 	r->text[sizeof(r->text) - 1] = r->detail[sizeof(r->detail) - 1] = '\0';
 	/* What comes once it runs may come from a monitor that was taken over. */
 	make_plain(r->text);
@@ -215,17 +255,33 @@ static void report_ended(struct tender *t)
 		tender_started(t);
 }
 
+/* As read(). A descriptor may come with it where the channel is a socket. */
+static ssize_t receive(const struct tender *t, struct uspec_report *r, int *ret_fd)
+{
+	size_t len = 0, n = 0;
+	int e;
+
+	if (!t->unikernel.report_is_socket)
+		return read(t->unikernel.report.fd, r, sizeof(*r));
+	e = fd_recv(t->unikernel.report.fd, r, sizeof(*r), &len, ret_fd, 1, &n, NULL);
+	if (e == 0)
+		return (ssize_t)len;
+	errno = e < 0 ? -e : EBADMSG;
+	return -1;
+}
+
 /* One record. False: there is none, or will be none. */
 static bool read_report(struct tender *t)
 {
 	struct source *src = &t->unikernel.report;
 	struct uspec_report r;
-	ssize_t n = src->fd < 0 ? -1 : read(src->fd, &r, sizeof(r));
+	int fd = -1;
+	ssize_t n = src->fd < 0 ? -1 : receive(t, &r, &fd);
 
 	if (src->fd < 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return false;
 	if (n == (ssize_t)sizeof(r))
-		take_report(t, &r);
+		take_report(t, &r, fd);
 	else
 		report_ended(t);
 	return true;
@@ -240,7 +296,7 @@ static void on_report(struct source *src, uint32_t events)
 }
 
 /* What it has said before comes first. */
-static void ended(struct tender *t, int status)
+void unikernel_ended(struct tender *t, int status)
 {
 	t->unikernel.pid = 0;
 	while (read_report(t))
@@ -273,7 +329,7 @@ static void on_fault(struct tender *t, int sig)
 			   t->job->unikernel->spec.mem_bytes);
 }
 
-static void on_stop(struct tender *t, int status)
+void unikernel_stop(struct tender *t, int status)
 {
 	struct tender_unikernel *u = &t->unikernel;
 	int sig = WSTOPSIG(status), event = status >> 16;
@@ -287,6 +343,11 @@ static void on_stop(struct tender *t, int status)
 		(void)ptrace(PTRACE_LISTEN, u->pid, NULL, NULL);
 		if (t->state == TENDER_RUNNING)
 			tender_program_stopped(t);
+		return;
+	}
+	if (t->job->unikernel->spec.kind == USPEC_HVT) {
+		/* Its monitor tells of faults itself. */
+		(void)ptrace(PTRACE_CONT, u->pid, NULL, event ? 0 : sig);
 		return;
 	}
 	if (event == PTRACE_EVENT_EXIT &&
@@ -306,9 +367,9 @@ static void unikernel_child_event(struct tender *t)
 
 	while (u->pid > 0 && waitpid(u->pid, &status, WNOHANG | WUNTRACED) == u->pid) {
 		if (WIFSTOPPED(status))
-			on_stop(t, status);
+			unikernel_stop(t, status);
 		else
-			ended(t, status);
+			unikernel_ended(t, status);
 	}
 }
 
@@ -344,7 +405,7 @@ static void unikernel_fini(struct tender *t)
 		else
 			u->pid = 0;
 	}
-	fd_close_list((int[]){ u->spec_fd, u->report.fd, u->alive_fd }, 3);
+	fd_close_list((int[]){ u->spec_fd, u->report.fd, u->alive_fd, u->swap.fd }, 4);
 	links_close(t);
 }
 
@@ -363,6 +424,7 @@ const struct tender_ops tender_unikernel = {
 	.child = unikernel_child,
 	.child_event = unikernel_child_event,
 	.join = links_join,
+	.tie = links_tie,
 	.unjoin = links_unjoin,
 	.plain_console = true,
 	.no_inside =

@@ -29,7 +29,7 @@ enum ctl_verb {
 	CTL_OPEN,  /* name of an exposed server; → u8 is_file, fd: a detached mount */
 	CTL_READY, /* answered when it is ready, or cannot be any more */
 	CTL_JOIN, /* name of a net device; → fd: its far end; joined until the connection
-		    * is closed */
+		    * is closed. With fd, the end of one that runs: tied to that */
 	CTL_GRANT, /* binding, u8 accept weaker; fd: the source, O_PATH → how, cut */
 	CTL_ATTENUATE, /* slot, strings CARETAKER[=ARG] → the binding as it is now */
 	CTL_REVOKE, /* slot, u8 to, u8 how → u8 complete, u32 files, u32 unfinished */

@@ -153,6 +153,9 @@ static int check_flags(const struct uspec *s, const char **ret_why)
 			   "a core file of an spt guest is written by its tracer");
 	if (spt && ((s->flags & USPEC_CLOCK_START) || s->wall_start_ns))
 		return bad(ret_why, "an spt guest has the host's clock");
+	if ((s->flags & USPEC_SWAPS) && (s->report_fd < 0 || s->alive_fd < 0))
+		return bad(ret_why, "volumes that can be exchanged need a starter that "
+				    "is told, and lives");
 	if ((s->flags & USPEC_TRACED) && (!spt || s->alive_fd < 0))
 		return bad(ret_why, "a traced start is an spt guest's and needs the "
 				    "starter's pipe");

@@ -38,7 +38,10 @@ enum uspec_flag {
 				     * writes a byte to alive_fd: wait for that */
 	USPEC_CORE = 1 << 1,        /* hvt: core_fd holds: a core file on a fault */
 	USPEC_CLOCK_START = 1 << 2, /* wall_start_ns holds; hvt alone */
-	USPEC_FLAGS_ALL = (1 << 3) - 1
+	USPEC_SWAPS = 1 << 3,       /* the starter traces it, and report_fd is a socket:
+				     * over that comes what it needs to exchange the
+				     * descriptors of volumes (USPEC_SWAP) */
+	USPEC_FLAGS_ALL = (1 << 4) - 1
 };
 
 enum uspec_device_type { USPEC_BLOCK = 1, USPEC_NET = 2 };
@@ -103,8 +106,17 @@ enum uspec_outcome {
 		1, /* the image or the spec; exit status 125, or 126 for the image */
 	USPEC_FAULT =
 		2, /* hvt: the guest was stopped; exit status 128 + SIGSEGV or SIGSYS */
-	USPEC_STARTED = 3 /* hvt: it runs; code 0, no text */
+	USPEC_STARTED = 3, /* hvt: it runs; code 0, no text */
+	USPEC_SWAP = 4     /* first of all, with the listener of a filter that tells of
+			    * USPEC_SWAP_CALL; address: of a system call instruction */
 };
+
+/*
+ * How a descriptor of a guest is exchanged: whoever traces it has it make this call, which
+ * has no other use, and the listener puts another file at the descriptor's number. A guest
+ * that makes it by itself waits until it is ended.
+ */
+#define USPEC_SWAP_CALL 39 /* getpid */
 struct uspec_report {
 	uint32_t outcome; /* enum uspec_outcome */
 	int32_t code;     /* exit status */
@@ -112,6 +124,8 @@ struct uspec_report {
 	char text[512];   /* one sentence, NUL-terminated */
 	char detail[512]; /* of a fault: the registers, in lines; else "" */
 };
+
+#define USPEC_SPT_DEVICE_FD 5 /* of an spt guest's first device; net before block */
 
 /* PE_BAD. Freestanding: no allocation, no system call. ret_why: a static sentence. */
 int uspec_check(const struct uspec *s, const char **ret_why);

@@ -487,6 +487,32 @@ static void files(void **state)
 	world_fini(&w);
 }
 
+/* Until the next call. */
+static const char *shown(struct world *w, const char *slot)
+{
+	static char text[200];
+	auto_str out = STR_INIT;
+
+	binding_write(genv_binding(w->e, slot), &out);
+	(void)snprintf(text, sizeof(text), "%s", str_text(&out));
+	return text;
+}
+
+/* Devices of a unikernel that runs, as its image declares them. */
+static void device_world(struct world *w)
+{
+	struct err err = ERR_INIT;
+
+	world_init(w);
+	w->e->devices_known = true;
+	genv_set_program(w->e, PROGRAM_SPT);
+	assert_int_equal(genv_add_device(w->e, "v", IF_VOLUME, &err), 0);
+	assert_int_equal(genv_add_device(w->e, "n", IF_NET, &err), 0);
+	(void)bind(w->e, "volume:dev:v=/srv/d.img,block=4096");
+	(void)bind(w->e, "net:dev:n=own,mac=52:54:00:12:34:56");
+	genv_set_program(w->e, PROGRAM_SPT);
+}
+
 static void unikernels(void **state)
 {
 	struct err err = ERR_INIT;
@@ -495,14 +521,82 @@ static void unikernels(void **state)
 
 	(void)state;
 	world_init(&w);
-	(void)bind(w.e, "net:dev:n=own");
 	genv_set_program(w.e, PROGRAM_SPT);
 	assert_int_equal(grant(&w, "/d=/srv", &c, &err), PE_REFUSED);
-	assert_non_null(
-		strstr(err.text, "opened before it begins; this takes a restart"));
+	assert_non_null(strstr(err.text, "is set when it begins; this takes a restart"));
+	world_fini(&w);
+
+	device_world(&w);
+	assert_int_equal(grant(&w, "dev:v=null", &c, &err), PE_EXISTS);
+	assert_int_equal(grant(&w, "dev:x=null", &c, &err), PE_REFUSED);
+	assert_int_equal(graph_revoke(w.e, "dev:v", REVOKE_TO_NULL, REVOKE_COMPLETE,
+				      &facts, &c, &err),
+			 0);
+	assert_int_equal(c.step, CHANGE_DEVICE);
+	assert_int_equal(c.cut, CUT_COMPLETE);
+	apply(&w, &c);
+	assert_string_equal(shown(&w, "dev:v"), "volume:dev:v=null,block=4096");
+	assert_int_equal(grant(&w, "dev:v=/srv/e.img,block=512", &c, &err), PE_REFUSED);
+	assert_non_null(strstr(err.text, "block is told to the guest when it begins"));
+	assert_int_equal(grant(&w, "dev:v=/srv/e.img", &c, &err), 0);
+	assert_int_equal(c.step, CHANGE_DEVICE);
+	apply(&w, &c);
+	assert_int_equal(attenuate(&w, "dev:v", "ro", &c, &err), 0);
+	assert_int_equal(c.step, CHANGE_DEVICE);
+	genv_change_fini(&c);
+	assert_int_equal(attenuate(&w, "dev:v", "rate=1M/s", &c, &err), PE_REFUSED);
+	world_fini(&w);
+}
+
+static void devices_of_net(void **state)
+{
+	struct err err = ERR_INIT;
+	struct genv_change c;
+	struct world w;
+
+	(void)state;
+	device_world(&w);
+	assert_int_equal(graph_revoke(w.e, "dev:n", REVOKE_TO_ERROR, REVOKE_COMPLETE,
+				      &facts, &c, &err),
+			 0);
+	assert_true(c.binding.broken); /* the device stays: the image declares it */
+	apply(&w, &c);
+	assert_string_equal(shown(&w, "dev:n"), "net:dev:n=null,mac=52:54:00:12:34:56");
+	assert_int_equal(grant(&w, "dev:n=own,mtu=1400", &c, &err), PE_REFUSED);
+	assert_int_equal(grant(&w, "dev:n=host:tap0", &c, &err), PE_REFUSED);
+	assert_non_null(strstr(err.text, "TAP"));
+	assert_int_equal(grant(&w, "dev:n=env:other/n", &c, &err), 0);
+	assert_int_equal(c.step, CHANGE_DEVICE);
+	assert_int_equal(c.binding.iface, IF_NET);
+	apply(&w, &c);
+	assert_string_equal(shown(&w, "dev:n"),
+			    "dev:n=env:other/n,mac=52:54:00:12:34:56");
+	world_fini(&w);
+}
+
+/* Where nobody may trace, volumes stay what they are, and links do not. */
+static void without_ptrace(void **state)
+{
+	struct host_facts bare = facts;
+	struct err err = ERR_INIT;
+	struct genv_change c;
+	struct world w;
+
+	(void)state;
+	bare.ptrace = false;
+	device_world(&w);
+	assert_int_equal(binding_enforcement(genv_binding(w.e, "dev:v"), &bare).cut,
+			 CUT_RESTART);
+	assert_int_equal(binding_enforcement(genv_binding(w.e, "dev:v"), &facts).cut,
+			 CUT_COMPLETE);
 	assert_int_equal(
-		graph_revoke(w.e, "dev:n", REVOKE_TO_NULL, REVOKE_KILL, &facts, &c, &err),
+		graph_revoke(w.e, "dev:v", REVOKE_TO_NULL, REVOKE_KILL, &bare, &c, &err),
 		PE_REFUSED);
+	assert_non_null(strstr(err.text, "ptrace_scope"));
+	assert_int_equal(graph_revoke(w.e, "dev:n", REVOKE_TO_NULL, REVOKE_COMPLETE,
+				      &bare, &c, &err),
+			 0);
+	genv_change_fini(&c);
 	world_fini(&w);
 }
 
@@ -514,7 +608,8 @@ int main(void)
 		cmocka_unit_test(not_attenuated), cmocka_unit_test(revoked),
 		cmocka_unit_test(not_revoked),    cmocka_unit_test(over_a_root),
 		cmocka_unit_test(nulls_below),    cmocka_unit_test(files),
-		cmocka_unit_test(unikernels),
+		cmocka_unit_test(unikernels),     cmocka_unit_test(devices_of_net),
+		cmocka_unit_test(without_ptrace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

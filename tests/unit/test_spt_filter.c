@@ -78,6 +78,7 @@ static bool named(int nr, const struct spt_rules *r)
 	case SYS_exit_group:
 	case SYS_epoll_pwait:
 	case SYS_timerfd_settime: return true;
+	case USPEC_SWAP_CALL: return r->swaps;
 	default: return false;
 	}
 }
@@ -85,7 +86,11 @@ static bool named(int nr, const struct spt_rules *r)
 static const struct spt_rules none,
 	some = { .n_net = 2,
 		 .n_block = 2,
-		 .block = { { 7, 1 << 20, 512, false }, { 8, 1ull << 40, 4096, true } } };
+		 .block = { { 7, 1 << 20, 512, false }, { 8, 1ull << 40, 4096, true } } },
+	exchanged = { .swaps = true,
+		      .n_net = 2,
+		      .n_block = 1,
+		      .block = { { 7, 1 << 20, 512, false } } };
 
 /* With arguments that each of them allows, or none. */
 static bool ever_allowed(int nr)
@@ -106,7 +111,7 @@ static bool ever_allowed(int nr)
 
 static void only_the_named_calls(void **state)
 {
-	const struct spt_rules *rules[] = { &none, &some };
+	const struct spt_rules *rules[] = { &none, &some, &exchanged };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {

@@ -216,6 +216,14 @@ static void flags_and_what_they_need(void **state)
 	assert_bad("host's clock");
 	s.kind = USPEC_HVT;
 	assert_bad("traced start");
+	s.flags = USPEC_SWAPS;
+	assert_good();
+	s.flags = USPEC_SWAPS;
+	s.report_fd = -1;
+	assert_bad("volumes that can be exchanged");
+	s.flags = USPEC_SWAPS;
+	s.alive_fd = -1;
+	assert_bad("volumes that can be exchanged");
 	s.kind = USPEC_HVT;
 	s.flags = USPEC_CORE | USPEC_CLOCK_START;
 	s.core_fd = 10;

@@ -66,6 +66,7 @@ struct hvt {
 	struct pollfd pollfd[USPEC_MAX_DEVICES]; /* fd -1 where nothing is waited for */
 	int console_fd;
 	bool clock_given;
+	bool swaps; /* the supervisor is to be able to exchange volumes */
 	uint64_t wall_start_ns, mono_start_ns;
 	int kvm; /* -errno: it cannot be opened; until hvt_vcpu */
 	int vcpu;

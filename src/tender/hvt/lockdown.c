@@ -11,7 +11,9 @@
  *	not dumpable, no core	nobody of the same user looks in; no core handler runs
  *	descriptors		the vCPU, the devices, the console, the report: no others
  *	Landlock without rules	no path, port or abstract socket, where the kernel has it
- *	filter			eight system calls, most of them on those descriptors only
+ *	filter			eight system calls, most of them on those descriptors only;
+ *				with volumes a ninth, in which it can only wait until the
+ *				supervisor has exchanged one
  *
  * The first three come before anything of the image is read (hvt_drop), the rest when all is
  * built (hvt_lockdown).
@@ -214,6 +216,8 @@ static int install_filter(const struct hvt *h)
 	allow_call(&p, SYS_ppoll);
 	allow_call(&p, SYS_clock_gettime); /* where the vDSO has no fast clock */
 	allow_call(&p, SYS_exit_group);
+	if (h->swaps) /* another filter tells the supervisor of it */
+		allow_call(&p, USPEC_SWAP_CALL);
 	if (SANITIZED) /* what it does before a function that does not return */
 		allow_call(&p, SYS_sigaltstack);
 	ret(&p, SECCOMP_RET_KILL_PROCESS);
@@ -222,6 +226,51 @@ static int install_filter(const struct hvt *h)
 	program.len = (unsigned short)p.n;
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno :
 										0;
+}
+
+/* ---- exchanging volumes ---- */
+
+/* The same as in tender/spt/swap.c. */
+extern const char hvt_swap_call[] __attribute__((visibility("hidden")));
+__asm__(".pushsection .text\n"
+	".globl hvt_swap_call\n"
+	".hidden hvt_swap_call\n"
+	"hvt_swap_call: syscall\n"
+	"hlt\n"
+	".popsection");
+
+static int install_swap(void)
+{
+	struct sock_filter code[] = {
+		{ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch) },
+		{ BPF_JMP | BPF_JEQ | BPF_K, 0, 3, AUDIT_ARCH_X86_64 },
+		{ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr) },
+		{ BPF_JMP | BPF_JEQ | BPF_K, 0, 1, USPEC_SWAP_CALL },
+		{ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF },
+		{ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW }, /* the next one decides */
+	};
+	struct sock_fprog program = { ARRAY_LEN(code), code };
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			 SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+
+	return r < 0 ? -errno : (int)r;
+}
+
+/* What the supervisor needs; no copy stays here (close_others). */
+static int offer_swap(const struct hvt *h, struct err *err)
+{
+	static const struct uspec_report none;
+	struct uspec_report report = none;
+	int listener = h->swaps ? install_swap() : 0;
+
+	if (!h->swaps)
+		return 0;
+	if (listener < 0)
+		return err_neg(err, listener,
+			       "cannot have volumes that can be exchanged");
+	report.outcome = USPEC_SWAP;
+	report.address = (uintptr_t)hvt_swap_call;
+	return fd_send(h->report_fd, &report, sizeof(report), &listener, 1, err);
 }
 
 /* ---- the rest ---- */
@@ -306,8 +355,10 @@ int hvt_drop(const struct uspec *s, struct err *err)
 
 int hvt_lockdown(const struct hvt *h, struct err *err)
 {
-	int r = close_others(h, err);
+	int r = offer_swap(h, err);
 
+	if (r == 0)
+		r = close_others(h, err);
 	if (r != 0)
 		return r;
 	r = lockdown_landlock_nothing();

@@ -90,6 +90,8 @@ confine:
 fail:
 	mov $SYS_exit_group, %eax
 	mov $125, %edi
+	.globl spt_enter_call
+spt_enter_call:
 	syscall
 	hlt
 	.size spt_enter, . - spt_enter

@@ -105,7 +105,11 @@ static void numbers(struct out *o, struct tree *t, const struct spt_rules *r)
 	if_above(o, 227, 0, 0);
 
 	on(o, t, SYS_arch_prctl, PRCTL);
-	if_above(o, SYS_pwrite64, 0, 1);
+	if_above(o, SYS_pwrite64, 0, r->swaps ? 3 : 1);
+	if (r->swaps) {
+		if_equal(o, USPEC_SWAP_CALL, 0, 1);
+		ret(o, SECCOMP_RET_ALLOW);
+	}
 	ret(o, SECCOMP_RET_KILL_PROCESS);
 	on(o, t, SYS_write, WRITE);
 	if (r->n_net > 0)

@@ -19,7 +19,7 @@
 #define SPT_CONSOLE_FD 1
 #define SPT_EPOLL_FD 3
 #define SPT_TIMER_FD 4
-#define SPT_DEVICE_FD 5
+#define SPT_DEVICE_FD USPEC_SPT_DEVICE_FD
 
 /* Where things lie in the guest's memory, by the ABI. */
 #define SPT_MEM_MIN 0x10000ull
@@ -78,6 +78,10 @@ void spt_devices_place(struct spt *s);
 void spt_privilege_drop(const struct spt *s);
 void spt_wait_for_starter(const struct spt *s);
 
+/* swap.c: what the supervisor needs to exchange descriptors. address: of a system call
+ * instruction that will be there. */
+void spt_swap_offer(const struct spt *s, uint64_t address);
+
 /* filter.c; pure */
 struct spt_block {
 	int fd;
@@ -86,6 +90,7 @@ struct spt_block {
 	bool ro;
 };
 struct spt_rules {
+	bool swaps;     /* USPEC_SWAP_CALL, which another filter tells of */
 	uint32_t n_net; /* SPT_DEVICE_FD and as many after it */
 	uint32_t n_block;
 	struct spt_block block[USPEC_MAX_DEVICES];
@@ -102,5 +107,7 @@ struct spt_enter {
 	uint64_t entry, stack, boot_info;
 };
 _Noreturn __attribute__((visibility("hidden"))) void spt_enter(const struct spt_enter *e);
+/* A system call instruction in the same page, with a halt behind it. */
+extern const char spt_enter_call[] __attribute__((visibility("hidden")));
 
 #endif

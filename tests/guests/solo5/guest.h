@@ -397,9 +397,9 @@ static inline int g_block_read(uint64_t handle, uint64_t offset, void *data, uin
 
 static inline int g_net_write(uint64_t handle, void *data, uint64_t n)
 {
-	return g_sys(1, g_fd(handle), (long)data, (long)n, 0, 0, 0) == (long)n ?
-		       G_OK :
-		       G_EUNSPEC;
+	long r = g_sys(1, g_fd(handle), (long)data, (long)n, 0, 0, 0);
+
+	return r == (long)n ? G_OK : r == -11 ? G_AGAIN : G_EUNSPEC;
 }
 
 static inline int g_net_read(uint64_t handle, void *data, uint64_t size, uint64_t *ret_n)
