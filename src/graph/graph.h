@@ -98,6 +98,8 @@ struct binding {
 	bool untold;  /* of a device: nobody has said yet which interface it has */
 	bool live;    /* made while the program ran, by whoever makes it */
 	bool broken;  /* a device that was revoked to error: every use fails */
+	bool stale;   /* of one that runs, to env:, by whoever has looked: its server has
+		       * been started anew since, and this leads nowhere */
 	enum program_kind program; /* of the environment that holds it */
 	uint32_t mark;             /* of whoever builds it; never looked at here */
 	struct pos pos;

@@ -354,7 +354,8 @@ static enum difference difference(const struct planner *p, const struct binding 
 		return binding_powerful(b) ? OTHER : SAME;
 	if (want->iface == IF_CONSOLE && want->implied && b->source == SRC_OWN)
 		return SAME; /* what a start in the background makes of it */
-	if (!same_server(b, want) || (binding_powerful(b) && server_renewed(p, want)))
+	if (!same_server(b, want) ||
+	    (binding_powerful(b) && (b->stale || server_renewed(p, want))))
 		return OTHER;
 	if (within(b, want) && within(want, b))
 		return SAME;
@@ -439,6 +440,11 @@ static void judge_pair(struct planner *p, const struct genv *old, const struct g
 		 server_renewed(p, pair->want) && !binding_needs_caretaker(pair->old))
 		str_addf(&text, "\"%.200s\" is bound to %s, which is another one then",
 			 any->slot, pair->want->server_env->name);
+	else if (pair->diff != SAME && pair->want && pair->old && pair->old->stale)
+		str_addf(&text, "\"%.200s\" is bound to %s, which was started anew since",
+			 any->slot,
+			 pair->want->server_env ? pair->want->server_env->name :
+						  "another one");
 	if (text.len)
 		restart_for(p, pos, str_text(&text));
 }

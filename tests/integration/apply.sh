@@ -168,6 +168,12 @@ same() {
 	check_out "and the same" '^nothing to do$' apply --dry-run
 	check "one is started again by itself" polder restart fleet.web
 	check_out "and the same" '^nothing to do$' apply --dry-run
+	check "a server alone is" polder restart fleet.server
+	check_out "then who is bound to it holds nothing" \
+		'^! web: restart, because "/run/s" is bound to server, which was started anew' \
+		apply --dry-run
+	check_out "and is restarted" '^web: restarted: "/run/s"' said
+	check_out "and the same" '^nothing to do$' apply --dry-run
 	check "all are stopped" polder down fleet.yaml
 	check_out "started again" 'web: ready' apply
 	check_out "and the same" '^nothing to do$' apply --dry-run

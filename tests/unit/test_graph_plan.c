@@ -324,6 +324,14 @@ static void environments(void **state)
 		  "- old: stop\n"
 		  "+ cache: start  (f.yaml:25:5)\n"
 		  "+ more: start  (f.yaml:23:5)\n");
+	genv_binding(graph_env(a, "web"), "/d")->stale = true;
+	want_plan(a, b,
+		  "- old: stop\n"
+		  "+ cache: start  (f.yaml:25:5)\n"
+		  "! web: restart, because \"/d\" is bound to db, which was started anew "
+		  "since  (f.yaml:10:5)\n"
+		  "+ more: start  (f.yaml:23:5)\n");
+	genv_binding(graph_env(a, "web"), "/d")->stale = false;
 	db->limits.pids = 9; /* restarted, and whoever is bound to it */
 	want_plan(a, b,
 		  "- old: stop\n"

@@ -51,6 +51,34 @@ static int load_running(struct up *u, struct err *err)
 	return r;
 }
 
+static bool later_than(const struct up *u, const char *ref, const struct reg_entry *e)
+{
+	for (size_t i = 0; i < u->running->n_envs; i++) {
+		const struct genv *server = u->running->envs[i];
+		const struct reg_entry *s = server->scratch;
+		size_t n = strlen(server->name);
+
+		if (strncmp(ref, server->name, n) == 0 && ref[n] == '/')
+			return s->start_ns > e->start_ns;
+	}
+	return false;
+}
+
+/* Somebody has restarted a server alone: who was bound to it holds a mount of the dead. */
+static void find_stale(struct up *u)
+{
+	for (size_t i = 0; i < u->running->n_envs; i++) {
+		struct genv *env = u->running->envs[i];
+
+		for (size_t k = 0; k < env->n_bindings; k++) {
+			struct binding *b = &env->bindings[k];
+
+			b->stale = b->source == SRC_ENV && b->ref && !b->live &&
+				   later_than(u, b->ref, env->scratch);
+		}
+	}
+}
+
 /* A grant is held by its real path, which the file may know by another name. */
 static int same_names(struct binding *held, const struct binding *want)
 {
@@ -101,5 +129,7 @@ int up_plan(struct up *u, enum revoke_how revoke, struct plan *ret, struct err *
 	how.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	if (r == 0)
 		r = align_names(u, err);
+	if (r == 0)
+		find_stale(u);
 	return r == 0 ? graph_plan(u->running, u->g, &facts, &how, ret, err) : r;
 }
