@@ -415,6 +415,18 @@ static const struct binding *held_at(const struct genv *e, const char *slot)
 	return genv_binding(e, slot);
 }
 
+static int do_narrow(struct live *l, struct tender *t, const struct genv_change *c,
+		     struct err *err)
+{
+	struct words w;
+	int r;
+
+	if (c->step == CHANGE_DEVICE)
+		return live_device_narrow(t, &c->binding, err);
+	r = list_words(&w, &c->binding, held_at(l->env, c->slot), err);
+	return r == 0 ? tender_narrow(t, c->slot, w.v, w.n, err) : r;
+}
+
 static int on_attenuate(struct live *l, struct tender *t, struct rbuf *body,
 			struct str *reply, struct err *err)
 {
@@ -423,7 +435,6 @@ static int on_attenuate(struct live *l, struct tender *t, struct rbuf *body,
 	struct genv_change c = { .step = CHANGE_NOTHING };
 	struct host_facts facts;
 	auto_str text = STR_INIT;
-	struct words w;
 	int r;
 
 	if (n > ARRAY_LEN(words))
@@ -436,12 +447,7 @@ static int on_attenuate(struct live *l, struct tender *t, struct rbuf *body,
 	look_at_host(l, &facts);
 	r = graph_attenuate(l->env, slot, words, n, &facts, now_ns(), &c, err);
 	if (r == 0 && c.step != CHANGE_NOTHING) {
-		if (c.step == CHANGE_DEVICE)
-			r = live_device_narrow(t, &c.binding, err);
-		else
-			r = list_words(&w, &c.binding, held_at(l->env, c.slot), err);
-		if (r == 0 && c.step == CHANGE_ATTENUATE)
-			r = tender_narrow(t, c.slot, w.v, w.n, err);
+		r = do_narrow(l, t, &c, err);
 		if (r == 0) {
 			binding_write(&c.binding, &text);
 			r = genv_change_apply(l->env, &c);

@@ -31,7 +31,7 @@ static void keep_volumes(struct unikernel *u)
 {
 	uint32_t n = u->spec.n_devices;
 
-	u->kept = u->exchanges ? calloc(n, sizeof(*u->kept)) : NULL;
+	u->kept = u->spec.flags & USPEC_SWAPS ? calloc(n, sizeof(*u->kept)) : NULL;
 	for (uint32_t i = 0; u->kept && i < n; i++) {
 		const struct uspec_device *d = &u->spec.devices[i];
 

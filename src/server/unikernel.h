@@ -49,6 +49,7 @@ struct unikernel_net {
 struct unikernel {
 	size_t n_nets, n_fds;
 	bool exchanges; /* set by its tender: volumes can be exchanged while it runs */
+	bool must_exchange; /* that was asked for: cut=complete */
 	int *kept; /* of each device of the spec: a duplicate of a volume's; -1: none */
 	int *fds;  /* everything opened but what net[] has */
 	char *cmdline;

@@ -296,8 +296,12 @@ int server_volume(struct unikernel *u, struct uspec_device *d, const struct bind
 		  const struct server_ctx *cx, struct err *err)
 {
 	enum source source = b->unbound ? SRC_NULL : b->source;
+	const struct kv *cut = binding_option(b, "cut");
 	int r;
 
+	if (cut && cut->value && streq(cut->value, cut_name(CUT_COMPLETE)) &&
+	    source != SRC_NULL && !cx->accept_weaker)
+		u->must_exchange = true;
 	d->type = USPEC_BLOCK;
 	d->block_size = (uint16_t)size_option(b, "block", DEFAULT_BLOCK);
 	if (binding_readonly(b))

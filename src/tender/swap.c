@@ -146,7 +146,7 @@ static void begin_anew(struct user_regs_struct *r)
 
 int unikernel_hold(struct tender *t, struct unikernel_held *ret)
 {
-	int status, r;
+	int status = 0, r;
 
 	*ret = (struct unikernel_held){ .paused = false };
 	if (!t->unikernel.traced || t->unikernel.pid <= 0)
@@ -167,7 +167,7 @@ int unikernel_hold(struct tender *t, struct unikernel_held *ret)
 int unikernel_go_on(struct tender *t, const struct unikernel_held *s)
 {
 	pid_t pid = t->unikernel.pid;
-	int status, r = 0;
+	int status = 0, r = 0;
 
 	if (ptrace(PTRACE_SETREGS, pid, NULL, &s->regs) < 0)
 		return -errno;
@@ -210,7 +210,7 @@ static int answer(struct tender *t, const struct swap *v)
 static int step_over(struct tender *t, struct unikernel_held *s, const struct swap *v)
 {
 	bool answered = false;
-	int status, r;
+	int status = 0, r;
 
 	if (ptrace(PTRACE_SINGLESTEP, t->unikernel.pid, NULL, 0) < 0)
 		return -errno;
@@ -420,5 +420,6 @@ int swap_open(struct tender *t, int take_fd, uint64_t at)
 		return r;
 	}
 	u->swap_at = at;
+	t->job->unikernel->exchanges = true;
 	return 0;
 }

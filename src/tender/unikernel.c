@@ -168,7 +168,6 @@ static int unikernel_release(struct tender *t, struct err *err)
 			       PTRACE_O_EXITKILL | (spt ? PTRACE_O_TRACEEXIT : 0)) == 0;
 	if (u->report_is_socket && u->traced) {
 		t->job->unikernel->spec.flags |= USPEC_SWAPS;
-		t->job->unikernel->exchanges = true;
 	}
 	if (r == 0 && cgroup_used(&t->cgroup))
 		r = cgroup_join(&t->cgroup, u->pid, err);
@@ -209,6 +208,22 @@ static void make_plain(char *text)
 			*text = '?';
 }
 
+/* Whether its volumes can be exchanged is known only now: this host may forbid to trace, or
+ * have us below a filter with a listener of its own. */
+static void runs(struct tender *t)
+{
+	const struct unikernel *u = t->job->unikernel;
+
+	if (!u->must_exchange || u->exchanges) {
+		tender_started(t);
+		return;
+	}
+	tender_failed(t, 125,
+		      "a volume is to be cut completely (cut=complete), and on this host "
+		      "none can be exchanged: --accept-weaker starts it nevertheless");
+	tender_unikernel.kill(t);
+}
+
 /* take_fd: what came with it, or -1. */
 static void take_report(struct tender *t, struct uspec_report *r, int take_fd)
 {
@@ -231,7 +246,7 @@ static void take_report(struct tender *t, struct uspec_report *r, int take_fd)
 	if (r->outcome == USPEC_REFUSED)
 		tender_failed(t, r->code == 126 ? 126 : 125, r->text);
 	else
-		tender_started(t);
+		runs(t);
 }
 
 /* Nothing more will come. That is how spt says that its guest is about to run. */
@@ -252,7 +267,7 @@ static void report_ended(struct tender *t)
 	if (u->alive_fd >= 0)
 		(void)close(TAKE_FD(u->alive_fd));
 	if (t->state == TENDER_STARTING)
-		tender_started(t);
+		runs(t);
 }
 
 /* As read(). A descriptor may come with it where the channel is a socket. */

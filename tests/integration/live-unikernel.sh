@@ -204,6 +204,41 @@ refused() {
 	gone
 }
 
+# Where nobody may trace, or a filter with a listener is there already, volumes stay as they
+# are, which is said; asked for, it is refused.
+listened() { me python3 "$T/listened" "$T/bin/polder" "$@"; }
+cat >"$T/listened" <<'END'
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(38, 1, 0, 0, 0)
+code = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0x7fff0000))
+prog = struct.pack("HxxxxxxQ", 1, ctypes.addressof(code))
+fd = libc.syscall(317, 1, 8, prog)
+if fd < 0:
+    sys.exit("no listener: " + os.strerror(ctypes.get_errno()))
+os.set_inheritable(fd, True)
+os.execv(sys.argv[1], sys.argv[1:])
+END
+chmod 644 "$T/listened"
+unable() {
+	disk d.img 1M
+	check "$K: below a filter with a listener" listened run -n web -d -g console=own \
+		-g dev:storage=./d.img "$G/watch.$K"
+	comes web 'reads a, writes'
+	check_out "$K: it is said that it takes a restart" 'cut: restart' polder show web
+	check_err "$K: and revoking is refused" 'cannot be exchanged' polder revoke web dev:storage
+	check_out "$K: it holds what it held" 'dev:storage=/.*d.img' polder show web
+	check "$K: and runs" last_is web 'reads a, writes'
+	gone
+	check_rc 125 "$K: asked for, it is refused" listened run --time 20s \
+		-g dev:storage=./d.img,cut=complete "$G/watch.$K"
+	check_err "$K: and says why" 'cut=complete' listened run --time 20s \
+		-g dev:storage=./d.img,cut=complete "$G/watch.$K"
+	up -g dev:storage=./d.img,cut=complete "$G/watch.$K"
+	comes web 'reads a, writes'
+	gone
+}
+
 # A hundred times, under a guest that does nothing else; and killed in the middle.
 often() {
 	local i
@@ -245,7 +280,7 @@ each_user_kind() { # FN
 	fn=$1
 	each_user one
 }
-for f in volume narrowed over_base paused kept refused often killed; do
+for f in volume narrowed over_base paused kept refused unable often killed; do
 	each_user_kind "$f"
 done
 

@@ -57,7 +57,9 @@ void spt_swap_offer(const struct spt *s, uint64_t address)
 	if (!(s->spec.flags & USPEC_SWAPS))
 		return;
 	listener = install();
-	r = listener < 0 ? listener : hand_over(s, (int)listener, address);
+	if (listener < 0)
+		return; /* below a filter that has one; the supervisor misses ours */
+	r = hand_over(s, (int)listener, address);
 	if (r < 0)
 		spt_refuse_sys(s, SPT_BAD_SPEC, r,
 			       "cannot have volumes that can be exchanged");
