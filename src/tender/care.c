@@ -222,9 +222,9 @@ static void await_end(struct care *c)
 
 static uint8_t kind_of(const char *name)
 {
-	for (uint8_t k = 1; k < CARE_KIND_COUNT; k++)
-		if (streq(care_kind_name(k), name))
-			return k;
+	for (int k = 1; k < CARE_KIND_COUNT; k++)
+		if (streq(care_kind_name((uint8_t)k), name))
+			return (uint8_t)k;
 	return 0;
 }
 

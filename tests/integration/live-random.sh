@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 : "${LIVE_STEPS:=300}" "${LIVE_SECONDS:=20}" "${LIVE_SEED:=$((RANDOM * 32768 + RANDOM))}"
-CHECK_TIMEOUT=$((LIVE_SECONDS + 120))
+export CHECK_TIMEOUT=$((LIVE_SECONDS + 120))
 
 changes() {
 	check "what is said is what is enforced, and nothing is left (seed $LIVE_SEED)" \
