@@ -16,8 +16,8 @@
  *	NOTIF_ADDFD		the kernel sets its descriptor, and the call returns
  *	registers		as they were; it goes on
  *
- * None of that needs a privilege, nor that we write its memory; and at rest it costs
- * nothing. The child has one thread, which is stopped in user space: no call on the old
+ * None of that needs a privilege, nor that we write its memory; and no process has to be
+ * there for it. The child has one thread, which is stopped in user space: no call on the old
  * file is on its way, and none can begin before the new one is there. What we keep of the
  * old file is closed with it, so that its lock is free, too.
  *
