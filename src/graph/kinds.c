@@ -344,8 +344,9 @@ static const char arg_likes[][96] = {
 	[ARG_MAX] = "a size, as 10M, or a number of files, as 100files",
 	[ARG_RATE] = "a size each second, as 1M/s, or operations, as 50ops/s",
 	[ARG_TTL] = "a duration, as 10m, or a point in time, as @1767225600",
-	[ARG_FAULT] = ("KIND:PROBABILITY[:SEED], as eio:0.01 or slow=20:5%:7; kinds: eio, "
-		       "enospc, short, slow=MS"),
+	[ARG_FAULT] =
+		("KIND:PROBABILITY[:SEED], as eio:0.01 or slow=20:5%:7; kinds: eio, "
+		 "enospc, short, slow=MS"),
 	[ARG_TEXT] = "a text",
 };
 static_assert(ARRAY_LEN(arg_likes) == ARG_COUNT, "every kind of argument is described");

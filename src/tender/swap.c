@@ -16,8 +16,8 @@
  *	NOTIF_ADDFD		the kernel sets its descriptor, and the call returns
  *	registers		as they were; it goes on
  *
- * None of that needs a privilege, nor that we write its memory; and at rest it costs
- * nothing. The child has one thread, which is stopped in user space: no call on the old
+ * None of that needs a privilege, nor that we write its memory; and no process has to be
+ * there for it. The child has one thread, which is stopped in user space: no call on the old
  * file is on its way, and none can begin before the new one is there. What we keep of the
  * old file is closed with it, so that its lock is free, too.
  *
@@ -210,7 +210,7 @@ static int answer(struct tender *t, const struct swap *v)
 static int step_over(struct tender *t, struct unikernel_held *s, const struct swap *v)
 {
 	bool answered = false;
-	int status = 0, r;
+	int status = 0, sig, r;
 
 	if (ptrace(PTRACE_SINGLESTEP, t->unikernel.pid, NULL, 0) < 0)
 		return -errno;
@@ -227,8 +227,9 @@ static int step_over(struct tender *t, struct unikernel_held *s, const struct sw
 			return r;
 		if (status >> 8 == SIGTRAP)
 			return answered ? 0 : -EPROTO;
-		if (status >> 16 == 0)
-			s->signals |= 1ull << (WSTOPSIG(status) - 1);
+		sig = WSTOPSIG(status);
+		if (status >> 16 == 0 && sig >= 1 && sig <= 64)
+			s->signals |= 1ull << (sig - 1);
 		else if (!is_event_stop(status))
 			return -EPROTO;
 		if (ptrace(PTRACE_SINGLESTEP, t->unikernel.pid, NULL, 0) < 0)

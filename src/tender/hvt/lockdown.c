@@ -242,8 +242,6 @@ __asm__(".pushsection .text\n"
 static int install_swap(void)
 {
 	struct sock_filter code[] = {
-		{ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch) },
-		{ BPF_JMP | BPF_JEQ | BPF_K, 0, 3, AUDIT_ARCH_X86_64 },
 		{ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr) },
 		{ BPF_JMP | BPF_JEQ | BPF_K, 0, 1, USPEC_SWAP_CALL },
 		{ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF },

@@ -7,8 +7,11 @@
  * waits in that call (SECCOMP_IOCTL_NOTIF_ADDFD), without privilege and without a process
  * that would have to be there for it. The listener goes to the supervisor, which traces
  * us and has the guest make the call; no copy of it stays here.
+ *
+ * Of another architecture's call with that number the guest's own filter makes an end,
+ * which comes before waiting. The filter is as short as can be, since it is run for each
+ * read and write of a block: some 50 ns of 800.
  */
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -18,8 +21,6 @@
 static long install(void)
 {
 	struct sock_filter code[] = {
-		{ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch) },
-		{ BPF_JMP | BPF_JEQ | BPF_K, 0, 3, AUDIT_ARCH_X86_64 },
 		{ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr) },
 		{ BPF_JMP | BPF_JEQ | BPF_K, 0, 1, USPEC_SWAP_CALL },
 		{ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF },
