@@ -466,10 +466,23 @@ static int change(void *userdata, struct tender *t, uint16_t verb, struct rbuf *
 		  const int *fds, size_t n_fds, struct str *reply, struct err *err)
 {
 	struct start *st = userdata;
+	auto_free struct places *places = NULL;
+	int r = 0;
 
 	if (!*st->programs)
 		find_programs(st);
-	return live_change(&st->live, t, verb, body, fds, n_fds, reply, err);
+	/* A unikernel's supervisor has left the stack that it began on, and what lay there:
+	 * its starter's places among it. */
+	if (st->unikernel) {
+		places = calloc(1, sizeof(*places));
+		r = places ? places_init(places, err) : err_oom(err);
+		st->cx.places = places;
+	}
+	if (r == 0)
+		r = live_change(&st->live, t, verb, body, fds, n_fds, reply, err);
+	if (st->unikernel)
+		st->cx.places = NULL;
+	return r;
 }
 
 static void lost(void *userdata, const char *slot, const char *why)
