@@ -536,7 +536,7 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 	int r;
 
 	*ret_code = 125;
-	if (st->unikernel && job.lasting && !*st->programs)
+	if (job.lasting && !*st->programs)
 		find_programs(st);
 	job.decide = decide_live(st);
 	r = tender_run(&job, ret_status, ret_code, err);
