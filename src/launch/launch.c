@@ -58,6 +58,7 @@ struct start {
 	bool spec_only; /* nobody is there to keep what it would mount */
 	bool has_id;    /* in spec, before it is recorded */
 	bool concluded;
+	bool left; /* something that only a later command can remove */
 };
 
 #define SOLO5_ABORTED 255 /* the ABI's exit status of an abort */
@@ -435,6 +436,8 @@ static int conclude(struct start *st, bool ran, int status_, struct err *err)
 
 	if (st->held.lockfd < 0 || st->concluded)
 		return 0;
+	if (st->left && !stay)
+		return 0; /* the next command finds one that is dead, and clears up after it */
 	r = stay ? registry_stopped(st->l->reg, &st->held, ran ? status_ : 125 << 8,
 				    err) :
 		   registry_removed(st->l->reg, &st->held, err);
@@ -541,6 +544,7 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 	job.decide = decide_live(st);
 	r = tender_run(&job, ret_status, ret_code, err);
 	st->ready_fd = job.ready_fd;
+	st->left = job.ret_left;
 	if (job.ret_timed_out)
 		(void)err_set(st->l->note, 0, "its time was up after %llu ms (--time)",
 			      (unsigned long long)st->spec.limit_time_ms);

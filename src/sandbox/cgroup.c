@@ -297,7 +297,7 @@ int cgroup_make(struct cgroup *ret, const char *id, const struct cgroup_limits *
 			r = make_v1(&c, "cpu", id, err);
 	}
 	if (r != 0) {
-		cgroup_remove(&c);
+		(void)cgroup_remove(&c);
 		return r;
 	}
 	*ret = c;
@@ -394,8 +394,11 @@ int cgroup_remove_path(const char *path, struct err *err)
 	return err_sys(err, "cannot remove the cgroup '%s'", path);
 }
 
-void cgroup_remove(struct cgroup *c)
+bool cgroup_remove(struct cgroup *c)
 {
+	bool all = true;
+
 	while (c->n > 0)
-		(void)cgroup_remove_path(c->path[--c->n], NULL);
+		all &= cgroup_remove_path(c->path[--c->n], NULL) == 0;
+	return all;
 }

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define CGROUP_MAX 3
@@ -39,7 +40,8 @@ static inline bool cgroup_used(const struct cgroup *c)
 }
 /* pid: a child that waits, or 0 for the caller. */
 int cgroup_join(struct cgroup *c, pid_t pid, struct err *err);
-void cgroup_remove(struct cgroup *c);
+/* False: one of them could not be removed; its recorded path can be, later. */
+bool cgroup_remove(struct cgroup *c);
 /* Kills what is in it, and removes one by its path; nothing there is no error. */
 int cgroup_remove_path(const char *path, struct err *err);
 /* The groups that cgroup_make will make for this id, one a line. */

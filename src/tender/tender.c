@@ -292,7 +292,7 @@ static void finish(struct tender *t)
 	}
 	t->ops->fini(t);
 	care_close(t);
-	cgroup_remove(&t->cgroup);
+	t->job->ret_left = !cgroup_remove(&t->cgroup);
 	console_close(t);
 	control_ended(t);
 	control_unlist(t);

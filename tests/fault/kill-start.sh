@@ -26,7 +26,7 @@ survivors() { # programs, and anything in another pid namespace
 aftermath() { after_kills "$1" '^fine$' polder run -- echo fine; }
 
 groups_of_polder() { find /sys/fs/cgroup -path '*/polder/*' -type d 2>/dev/null; }
-no_groups() { [ -z "$(groups_of_polder)" ]; }
+no_groups() { me polder ps >/dev/null 2>&1; [ -z "$(groups_of_polder)" ]; }
 
 with_limits() { # cgroups are made before, and outlive whoever made them
 	[ "$ME" = root ] || return 0
