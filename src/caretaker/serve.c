@@ -221,16 +221,21 @@ static int parse(struct req *r, const struct call *c, size_t len)
 	return e;
 }
 
-static uint64_t second_node(const struct req *r)
+/* True if there must be one, whatever its number is. */
+static bool second_node(const struct req *r, uint64_t *ret)
 {
 	switch (r->h->opcode) {
 	case FUSE_RENAME:
 	case FUSE_RENAME2: /* both begin with it */
-		return ((const struct fuse_rename_in *)r->arg)->newdir;
-	case FUSE_LINK: return ((const struct fuse_link_in *)r->arg)->oldnodeid;
+		*ret = ((const struct fuse_rename_in *)r->arg)->newdir;
+		return true;
+	case FUSE_LINK:
+		*ret = ((const struct fuse_link_in *)r->arg)->oldnodeid;
+		return true;
 	case FUSE_COPY_FILE_RANGE:
-		return ((const struct fuse_copy_file_range_in *)r->arg)->nodeid_out;
-	default: return 0;
+		*ret = ((const struct fuse_copy_file_range_in *)r->arg)->nodeid_out;
+		return true;
+	default: return false;
 	}
 }
 
@@ -250,10 +255,11 @@ static uint64_t optional_handle(const struct req *r)
 
 static int find_nodes(struct req *r, const struct call *c)
 {
-	uint64_t second = second_node(r);
+	uint64_t id = 0;
+	bool second = second_node(r, &id);
 
 	r->node = node_of(r->d, r->h->nodeid);
-	r->node2 = second ? node_of(r->d, second) : NULL;
+	r->node2 = second ? node_of(r->d, id) : NULL;
 	if (!r->node || (second && !r->node2))
 		return -ESTALE;
 	if (!(c->flags & ENDS) && (r->node->barred || (r->node2 && r->node2->barred)))
