@@ -63,8 +63,8 @@ struct tender_job {
 	size_t n_exposes;
 	const char *cgroup_name; /* as recorded before */
 	bool exits;              /* the process ends next: what is its own is not freed */
-	bool ret_left;           /* set: a cgroup could not be removed, and stays recorded */
-	bool ret_timed_out;      /* set: it was killed by its time limit */
+	bool ret_left;      /* set: a cgroup could not be removed, and stays recorded */
+	bool ret_timed_out; /* set: it was killed by its time limit */
 
 	/* A unikernel: spec has what the core reads, this the rest. */
 	struct unikernel *unikernel; /* NULL: a Linux program */
