@@ -11,8 +11,10 @@
 
 #define PAGE ((uintptr_t)4096)
 
-/* The linker's. Constants lie behind the instructions, before what is written. */
-extern const char __ehdr_start[], __init_array_start[];
+/* The linker's, of a program; a shared library has none of its own. Constants lie behind the
+ * instructions, before what is written. */
+extern const char __ehdr_start[] __attribute__((weak));
+extern const char __init_array_start[] __attribute__((weak));
 
 static void want(uintptr_t from, uintptr_t to, int how)
 {
@@ -24,7 +26,9 @@ static void want(uintptr_t from, uintptr_t to, int how)
 
 void pages_want_code(void)
 {
-	want((uintptr_t)__ehdr_start, (uintptr_t)__init_array_start, MADV_POPULATE_READ);
+	if ((uintptr_t)__ehdr_start && (uintptr_t)__init_array_start)
+		want((uintptr_t)__ehdr_start, (uintptr_t)__init_array_start,
+		     MADV_POPULATE_READ);
 }
 
 void pages_want_stack(size_t bytes)
