@@ -6,6 +6,8 @@
 
 anchors() { pgrep -u "$MY_UID" -x polder-anchor; }
 one_anchor() { [ "$(anchors | wc -l)" = 1 ]; }
+# There, and its record written: before that nobody finds it.
+anchor_is_up() { one_anchor && [ -s "$T/user/run/polder/anchor.lock" ]; }
 no_anchor() { ! anchors >/dev/null; }
 # The user namespace of a process, and that above it.
 userns() { stat -Lc %i "/proc/$1/ns/user" 2>/dev/null; }
@@ -21,7 +23,7 @@ life() {
 	quiet me polder run -- true
 	check "a disposable one in the foreground starts none" no_anchor
 	check "one that is named" me polder run -n first -d -- sleep 1001
-	check "starts one" until_ok 5 one_anchor
+	check "starts one" until_ok 5 anchor_is_up
 	check "itself it is not below it" is_apart 1001
 	check "the next one" me polder run -n second -d -- sleep 1002
 	check "is below it" is_below 1002
@@ -45,7 +47,7 @@ life() {
 apart() {
 	local ns also
 	quiet me polder run -n one -d -- sleep 1001
-	until_ok 5 one_anchor
+	until_ok 5 anchor_is_up
 	quiet me polder run -n two -d -- sleep 1002
 	quiet me polder run -n three -d -- sleep 1003
 	for ns in user mnt pid net ipc uts cgroup; do
@@ -90,7 +92,7 @@ many() {
 # Whoever sees another host than the anchor goes without it.
 views() {
 	quiet me polder run -n one -d -- sleep 1001
-	until_ok 5 one_anchor
+	until_ok 5 anchor_is_up
 	unshare --mount --propagation slave -- bash -c 'exec "$@"' - "${lib_who[@]}" \
 		polder run -- sleep 1004 &
 	check "another mount namespace" until_ok 5 sleeper 1004
@@ -108,7 +110,7 @@ views() {
 		me polder run -r "$WORK/new" -- cat "$WORK/new/file"
 	check "the old one is gone: its view was stale" until_ok 5 no_anchor
 	check "the next lasting one starts another" me polder run -n three -d -- sleep 1003
-	check "here it is" until_ok 5 one_anchor
+	check "here it is" until_ok 5 anchor_is_up
 	umount "$WORK/new"
 	check_no_out "and what is unmounted is not granted" there \
 		me polder run -r "$WORK/new" -- ls "$WORK/new"
@@ -118,14 +120,14 @@ views() {
 
 deaths() {
 	quiet me polder run -n one -d -- sleep 1001
-	until_ok 5 one_anchor
+	until_ok 5 anchor_is_up
 	quiet me polder run -n two -d -- sleep 1002
 	kill -KILL "$(anchors)"
 	check "it dies" until_ok 5 no_anchor
 	check_out "what was below lives" '^in$' me polder exec two -- echo in
 	check_out "others start" '^ok$' me polder run -- echo ok
 	check "the next lasting one" me polder run -n three -d -- sleep 1003
-	check "has another" until_ok 5 one_anchor
+	check "has another" until_ok 5 anchor_is_up
 	quiet me polder rm -f one two three
 	check "which ends" until_ok 5 no_anchor
 	# Without its lock the file says nothing, whatever it says.
@@ -158,7 +160,7 @@ impostors() {
 limits() {
 	lib_env user
 	(ulimit -u 60 && exec "${lib_who[@]}" polder run -n one -d -- sleep 1001) >"$OUT"
-	until_ok 5 one_anchor
+	until_ok 5 anchor_is_up
 	me_bg polder run -n two -- sh -c 'until [ -e ~/go ]; do read -t 0.1 x; done
 		sleep 0.1 && echo forked'
 	until_ok 5 me polder exec two -- true
@@ -214,7 +216,7 @@ propagation() {
 broken() {
 	command -v strace >/dev/null || { skip "a start that breaks late" "no strace"; return; }
 	quiet me polder run -n one -d -- sleep 1001
-	until_ok 5 one_anchor
+	until_ok 5 anchor_is_up
 	: >runs
 	chown "$MY_UID" runs
 	# The payload makes 43 such calls, init two more.
