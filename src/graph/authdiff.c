@@ -114,25 +114,6 @@ static bool same_source(const struct binding *a, const struct binding *b)
 	       (a->ref == b->ref || (a->ref && b->ref && streq(a->ref, b->ref)));
 }
 
-static bool same_fakes(const struct binding *a, const struct binding *b)
-{
-	if (a->n_fakes != b->n_fakes)
-		return false;
-	for (size_t i = 0; i < a->n_fakes; i++)
-		if (!streq(a->fakes[i].path, b->fakes[i].path) ||
-		    a->fakes[i].content_len != b->fakes[i].content_len ||
-		    memcmp(a->fakes[i].content, b->fakes[i].content,
-			   a->fakes[i].content_len) != 0)
-			return false;
-	return true;
-}
-
-static bool same_options(const struct binding *a, const struct binding *b)
-{
-	return a->n_options == b->n_options &&
-	       kv_has_all(a->options, a->n_options, b->options, b->n_options);
-}
-
 static bool within(const struct binding *a, const struct binding *b)
 {
 	return through_within(a->through, a->n_through, b->through, b->n_through);
@@ -142,13 +123,14 @@ static bool within(const struct binding *a, const struct binding *b)
  * same. The order says nothing: caretakers commute. */
 static bool narrower(const struct binding *a, const struct binding *b)
 {
-	return same_source(a, b) && same_options(a, b) && within(a, b) && !within(b, a);
+	return same_source(a, b) && binding_same_options(a, b) && within(a, b) &&
+	       !within(b, a);
 }
 
 static bool same_authority(const struct binding *a, const struct binding *b)
 {
-	return same_source(a, b) && same_options(a, b) && within(a, b) && within(b, a) &&
-	       same_fakes(a, b);
+	return same_source(a, b) && binding_same_options(a, b) && within(a, b) &&
+	       within(b, a) && binding_same_fakes(a, b);
 }
 
 static enum effect effect_of(const struct binding *old, const struct binding *now)

@@ -647,3 +647,22 @@ int genv_add_defaults(struct genv *e)
 	}
 	return 0;
 }
+
+bool binding_same_options(const struct binding *a, const struct binding *b)
+{
+	return a->n_options == b->n_options &&
+	       kv_has_all(a->options, a->n_options, b->options, b->n_options);
+}
+
+bool binding_same_fakes(const struct binding *a, const struct binding *b)
+{
+	if (a->n_fakes != b->n_fakes)
+		return false;
+	for (size_t i = 0; i < a->n_fakes; i++)
+		if (!streq(a->fakes[i].path, b->fakes[i].path) ||
+		    a->fakes[i].content_len != b->fakes[i].content_len ||
+		    memcmp(a->fakes[i].content, b->fakes[i].content,
+			   a->fakes[i].content_len) != 0)
+			return false;
+	return true;
+}

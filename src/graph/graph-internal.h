@@ -70,4 +70,8 @@ void texts_free(struct text *texts);
 /* Computes .order; adds a diagnostic for each cycle. */
 int graph_order(struct graph *g, struct diags *diags);
 
+/* The same options, in any order; the same files of a fake directory, in theirs. */
+bool binding_same_options(const struct binding *a, const struct binding *b);
+bool binding_same_fakes(const struct binding *a, const struct binding *b);
+
 #endif

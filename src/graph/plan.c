@@ -188,25 +188,6 @@ static int keep_ttl(struct binding *want, const struct binding *as_written,
 	return 0;
 }
 
-static bool same_options(const struct binding *a, const struct binding *b)
-{
-	return a->n_options == b->n_options &&
-	       kv_has_all(a->options, a->n_options, b->options, b->n_options);
-}
-
-static bool same_files(const struct binding *a, const struct binding *b)
-{
-	if (a->n_fakes != b->n_fakes)
-		return false;
-	for (size_t i = 0; i < a->n_fakes; i++)
-		if (!streq(a->fakes[i].path, b->fakes[i].path) ||
-		    a->fakes[i].content_len != b->fakes[i].content_len ||
-		    memcmp(a->fakes[i].content, b->fakes[i].content,
-			   a->fakes[i].content_len) != 0)
-			return false;
-	return true;
-}
-
 /* All but the caretakers. */
 static bool same_server(const struct binding *a, const struct binding *b)
 {
@@ -215,7 +196,7 @@ static bool same_server(const struct binding *a, const struct binding *b)
 	if (a->iface != b->iface || powerful != binding_powerful(b))
 		return false;
 	return !powerful || (a->source == b->source && same_text(a->ref, b->ref) &&
-			     same_options(a, b) && same_files(a, b));
+			     binding_same_options(a, b) && binding_same_fakes(a, b));
 }
 
 static bool within(const struct binding *a, const struct binding *b)

@@ -32,9 +32,11 @@
 
 #include "base/fd.h"
 #include "base/stack.h"
+#include "launch/around-internal.h"
 #include "launch/client.h"
 #include "launch/live-internal.h"
 #include "launch/uids.h"
+#include "launch/verbs.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/facts.h"
 #include "server/unikernel.h"
@@ -387,46 +389,6 @@ static void status(void *userdata, struct str *out)
 	launch_running_json(st->l->env, st->unikernel, &j);
 }
 
-static bool on_host_path(const char *name, char *ret, size_t size)
-{
-	const char *dir = getenv("PATH");
-
-	if (strchr(name, '/')) {
-		(void)snprintf(ret, size, "%s", name);
-		return access(name, X_OK) == 0;
-	}
-	while (dir && *dir) {
-		size_t n = strcspn(dir, ":");
-
-		(void)snprintf(ret, size, "%.*s/%s", (int)n, dir, name);
-		if (n > 0 && access(ret, X_OK) == 0)
-			return true;
-		dir += n + (dir[n] == ':');
-	}
-	return false;
-}
-
-/* 127, but the host has it: say what would help. */
-static void hint_not_found(const struct genv *e, struct err *err)
-{
-	char path[1024], *slash;
-
-	if (!on_host_path(e->argv[0], path, sizeof(path)))
-		return;
-	slash = strrchr(path, '/');
-	if (!e->root && str_starts(path, "/usr/"))
-		err_append(err, " (its interpreter or a library may be missing inside)");
-	else if (e->root)
-		err_append(err, "; the host has '%s', but the root given does not", path);
-	else if (slash && slash != path && path[0] == '/' && !strchr(e->argv[0], '/'))
-		err_append(err,
-			   "; the host has '%s': grant it with -r '%.*s' and -e PATH, or "
-			   "name it: -r '%s' -- '%s' …",
-			   path, (int)(slash - path), path, path, path);
-	else
-		err_append(err, "; the host has it: grant it with -r '%s'", path);
-}
-
 /* What is kept is stopped; the rest is gone. A start that failed keeps a kept one only
  * if it was there before. */
 static int conclude(struct start *st, bool ran, int status_, struct err *err)
@@ -554,7 +516,7 @@ static int run_tender(struct start *st, bool background, int *ret_status, int *r
 		(void)err_set(st->l->note, 0, "the unikernel aborted (exit status %d)",
 			      SOLO5_ABORTED);
 	if (r != 0 && *ret_code == 127)
-		hint_not_found(st->l->env, err);
+		launch_hint_not_found(st->l->env, err);
 	return r;
 }
 
@@ -568,11 +530,6 @@ static void release(struct start *st)
 	free(st->own_dirs);
 	fd_close_list((int[]){ st->uid_fd, st->log_dir, st->notify_fd, st->skeleton }, 4);
 	reg_held_fini(&st->held);
-}
-
-static int exit_code(int status_)
-{
-	return WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
 }
 
 static struct start start_init(const struct launch *l)
@@ -680,7 +637,7 @@ int launch_foreground(const struct launch *l, int *ret_code, struct err *err)
 		sandbox_fini(&st.sandbox);
 	else
 		release(&st);
-	*ret_code = r != 0 ? code : exit_code(status_);
+	*ret_code = r != 0 ? code : launch_exit_code(status_);
 	return r;
 }
 
@@ -738,28 +695,6 @@ int launch_spec(const struct launch *l, struct str *out, struct err *err)
 
 /* ---- in the background ---- */
 
-static void leave_terminal(const struct genv *e)
-{
-	bool keeps_streams = streq(console_word(e), "parent");
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	(void)setsid();
-	for (int i = 0; null >= 0 && i < 3; i++)
-		if (!keeps_streams || isatty(i))
-			(void)dup2(null, i);
-	if (null > 2)
-		(void)close(null);
-}
-
-/* The last act: whoever reads it finds the environment stopped, or gone. */
-static void tell_end(int fd, int status_)
-{
-	auto_str out = STR_INIT;
-
-	put_u32(&out, (uint32_t)status_);
-	(void)fd_write_all(fd, str_text(&out), out.len, NULL);
-}
-
 /* What a tender in the background works with is not on the stack, which it leaves. */
 struct background {
 	struct launch l;
@@ -776,32 +711,13 @@ static void tend_in_background(void *userdata)
 
 	(void)prctl(PR_SET_NAME, "polder-tender");
 	(void)close(b->await_fd);
-	leave_terminal(st->l->env);
+	launch_leave_terminal(console_word(st->l->env));
 	r = run_tender(st, true, &status_, &code, &err);
 	(void)conclude(st, r == 0, status_, NULL);
 	release(st);
 	if (r == 0 && st->l->end_fd)
-		tell_end(st->l->end_fd, status_);
+		launch_tell_end(st->l->end_fd, status_);
 	_exit(r == 0 ? 0 : code);
-}
-
-static int await_start(int fd, int *ret_code, struct err *err)
-{
-	struct tender_ready ready;
-	size_t len = 0;
-	int r = fd_read_full(fd, &ready, sizeof(ready), &len, err);
-
-	*ret_code = 125;
-	if (r != 0)
-		return r;
-	if (len != sizeof(ready))
-		return err_set(err, PE_REFUSED,
-			       "the environment's tender died while starting");
-	*ret_code = ready.code;
-	if (ready.code == 0)
-		return 0;
-	ready.text[sizeof(ready.text) - 1] = '\0';
-	return err_set(err, PE_REFUSED, "%s", ready.text);
 }
 
 static struct background *background_new(const struct launch *l)
@@ -842,13 +758,13 @@ static int start_tender(struct background *b, const int *take_pipe, int *ret_cod
 	if (child < 0)
 		r = err_sys(err, "cannot fork");
 	else
-		r = await_start(take_pipe[0], ret_code, err);
+		r = launch_await_start(take_pipe[0], ret_code, err);
 	(void)close(take_pipe[0]);
 	if (r != 0 && child > 0) { /* it clears up after itself; wait for that */
 		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 			;
 		if (*ret_code == 127)
-			hint_not_found(b->l.env, err);
+			launch_hint_not_found(b->l.env, err);
 	}
 	return r;
 }
@@ -876,23 +792,5 @@ int launch_background(const struct launch *l, struct launched *ret, int *ret_cod
 		fd_close_list(pipefd, 2);
 	}
 	release(&b->st);
-	return r;
-}
-
-int launch_cleanup(void *unused, const struct reg_entry *e, struct err *err)
-{
-	const char *line = e->cgroups;
-	int r = 0;
-
-	(void)unused;
-	while (r == 0 && *line) {
-		char path[300];
-		size_t n = strcspn(line, "\n");
-
-		(void)snprintf(path, sizeof(path), "%.*s", (int)n, line);
-		if (str_starts(path, "/sys/fs/cgroup/"))
-			r = cgroup_remove_path(path, err);
-		line += n + (line[n] == '\n');
-	}
 	return r;
 }

@@ -25,7 +25,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -290,36 +289,21 @@ static int write_spec(const struct care_spec *s, int *ret_fd, struct err *err)
 static int spawn(struct care *c, const struct care_spec *s, int spec_fd, struct err *err)
 {
 	const int inherited[] = { s->fuse_fd, s->root_fd, s->ctl_fd, s->log_fd, spec_fd };
-	char path[600], number[12];
-	char *argv[] = { (char[]){ "polder-caretaker-dir" }, (char[]){ "--spec" }, number,
-			 NULL };
-	char *envp[] = { NULL };
 	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-	sigset_t none;
 	int r;
 
-	(void)snprintf(path, sizeof(path), "%s/polder-caretaker-dir",
-		       c->t->job->programs);
-	(void)snprintf(number, sizeof(number), "%d", spec_fd);
-	(void)sigemptyset(&none);
-	if (posix_spawn_file_actions_init(&fa) != 0 || posix_spawnattr_init(&attr) != 0)
+	if (posix_spawn_file_actions_init(&fa) != 0)
 		return err_oom(err);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	r = posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDWR, 0);
 	for (int i = 1; r == 0 && i < 3; i++)
 		r = posix_spawn_file_actions_adddup2(&fa, 0, i);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(inherited); i++)
 		r = posix_spawn_file_actions_adddup2(&fa, inherited[i], inherited[i]);
-	if (r == 0)
-		r = posix_spawn(&c->pid, path, &fa, &attr, argv, envp);
-	(void)posix_spawn_file_actions_destroy(&fa);
-	(void)posix_spawnattr_destroy(&attr);
-	if (r == 0)
-		return 0;
-	c->pid = 0;
-	return err_neg(err, -r, "cannot start '%s'", path);
+	if (r != 0) {
+		(void)posix_spawn_file_actions_destroy(&fa);
+		return err_neg(err, -r, "cannot start '%s'", "polder-caretaker-dir");
+	}
+	return part_spawn(c->t, "polder-caretaker-dir", spec_fd, &fa, &c->pid, err);
 }
 
 /* Why it did not come to READY is in its log. */

@@ -10,6 +10,7 @@
 #include "wire/ctl.h"
 
 #include <signal.h>
+#include <spawn.h>
 #include <sys/user.h>
 #include <termios.h>
 
@@ -161,6 +162,13 @@ struct tender {
 	struct care *cares;
 	struct cgroup cgroup;
 };
+
+/* ---- spawn.c ---- */
+
+/* A program of Polder's, with --spec and no environment. take_fa: what it inherits; destroyed
+ * in any case. *ret_pid is 0 after an error. */
+int part_spawn(const struct tender *t, const char *name, int spec_fd,
+	       posix_spawn_file_actions_t *take_fa, pid_t *ret_pid, struct err *err);
 
 /* ---- care.c ---- */
 

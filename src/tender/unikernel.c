@@ -24,7 +24,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -72,34 +71,21 @@ static int inherit_all(posix_spawn_file_actions_t *fa, const struct uspec *s,
 static int spawn_child(struct tender *t, const struct sandbox_io *io, int spec_fd,
 		       struct err *err)
 {
-	struct tender_unikernel *u = &t->unikernel;
-	char path[600], number[12], name[24];
-	char *argv[] = { name, (char[]){ "--spec" }, number, NULL };
-	char *envp[] = { NULL };
 	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-	sigset_t none;
+	char name[24];
 	int r;
 
 	(void)snprintf(name, sizeof(name), "polder-tender-%s", kind_name(t));
-	(void)snprintf(path, sizeof(path), "%s/%s", t->job->programs, name);
-	(void)snprintf(number, sizeof(number), "%d", spec_fd);
-	(void)sigemptyset(&none);
-	if (posix_spawn_file_actions_init(&fa) != 0 || posix_spawnattr_init(&attr) != 0)
+	if (posix_spawn_file_actions_init(&fa) != 0)
 		return err_oom(err);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	r = inherit_all(&fa, &t->job->unikernel->spec, io);
 	if (r == 0)
 		r = inherit(&fa, spec_fd);
-	if (r == 0)
-		r = posix_spawn(&u->pid, path, &fa, &attr, argv, envp);
-	(void)posix_spawn_file_actions_destroy(&fa);
-	(void)posix_spawnattr_destroy(&attr);
-	if (r == 0)
-		return 0;
-	u->pid = 0;
-	return err_neg(err, -r, "cannot start '%s'", path);
+	if (r != 0) {
+		(void)posix_spawn_file_actions_destroy(&fa);
+		return err_neg(err, -r, "cannot start '%s'", name);
+	}
+	return part_spawn(t, name, spec_fd, &fa, &t->unikernel.pid, err);
 }
 
 static void on_report(struct source *src, uint32_t events);

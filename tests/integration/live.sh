@@ -184,7 +184,7 @@ refused() {
 	check_out "and stays meanwhile" '^one$' in_it cat "$WORK/photos/a"
 	check "unless that is accepted" polder revoke --new-only web "$WORK/photos/a"
 	check_fails "then it is gone" in_it grep -q . "$WORK/photos/a"
-	check_err "not a binding" '' polder grant web nonsense
+	check_err "not a binding" 'is not a binding' polder grant web nonsense
 	in_it sh -c 'mkdir /tmp/real && ln -s real /tmp/way' >/dev/null
 	check_err "a place by a link" 'symbolic link' polder grant web /tmp/way/data=./photos
 	check "a place in its own" polder grant web /tmp/real/data=./photos,ro
