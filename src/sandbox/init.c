@@ -60,6 +60,7 @@
 
 #include "base/fd.h"
 #include "base/pages.h"
+#include "base/stack.h"
 #include "sandbox/lockdown.h"
 #include "sandbox/sandbox-internal.h"
 
@@ -537,6 +538,7 @@ static void install_filter(struct init *in)
 
 	if (poll(&p, 1, PATIENCE_MS) > 0)
 		(void)reap(in);
+	stack_give_back(); /* what the start used of it */
 	if (lockdown_filter(in->spec->flags & SPEC_ROOT_IDENTITY) < 0)
 		fail_sys(in, -EPERM, "cannot lock down init");
 }
